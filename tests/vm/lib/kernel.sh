@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Debian kernels: finds a release, unpacks its image and headers into the cache, ready to build for.
+
+# Refreshing the names 6.1 and 6.12 stand for is tried after so many days.
+readonly KERNEL_REFRESH_DAYS=7
+
+# The cache's own package lists: no root needed, the machine's stay as they are.
+kernel_apt() {
+	local tool=$1 dir=$CACHE_DIR/apt
+
+	shift
+	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
+	"$tool" -qq -o Dir::State::lists="$dir/lists" -o Dir::Cache="$dir/cache" \
+		-o APT::Sandbox::User= -o Debug::NoLocking=1 "$@"
+}
+
+kernel_apt_update() {
+	kernel_apt apt-get update >&2
+}
+
+# kernel_metapackage NAME: the package whose dependency is the newest release of 6.1 or 6.12.
+kernel_metapackage() {
+	case $1 in
+	6.1) echo linux-image-cloud-amd64 ;;
+	*) echo "linux-image-$1-cloud-amd64" ;;
+	esac
+}
+
+kernel_newest() {
+	kernel_apt apt-cache depends "$(kernel_metapackage "$1")" 2>/dev/null |
+		sed -n "s/^ *Depends: linux-image-\($1\..*-cloud-amd64\)\$/\1/p" | head -n 1
+}
+
+# kernel_resolve NAME: prints the release that 6.1, 6.12 or a full RELEASE means. Under the lock.
+kernel_resolve() {
+	local name=$1 known=$CACHE_DIR/kernels/$1.newest release
+
+	if [[ ! $name =~ ^[0-9]+\.[0-9]+$ ]]; then
+		echo "$name"
+		return
+	fi
+	if [[ -n $(find "$known" -mtime -"$KERNEL_REFRESH_DAYS" 2>/dev/null) ]]; then
+		cat "$known"
+		return
+	fi
+	kernel_apt_update || say "the package lists could not be refreshed"
+	release=$(kernel_newest "$name")
+	if [[ -n $release ]]; then
+		echo "$release" >"$known"
+	elif [[ -s $known ]]; then
+		touch "$known"
+	else
+		say "no Debian kernel $name found: is the distribution's security suite in the sources?"
+		return 1
+	fi
+	cat "$known"
+}
+
+# kernel_packages RELEASE: the packages that make up a release, image first.
+kernel_packages() {
+	echo "linux-image-$1"
+	echo "linux-headers-$1"
+	kernel_apt apt-cache depends "linux-headers-$1" 2>/dev/null |
+		sed -n 's/^ *Depends: \(linux-headers-.*-common.*\|linux-kbuild-.*\)$/\1/p'
+}
+
+kernel_download() {
+	local dir=$1 release=$2 packages
+
+	mapfile -t packages < <(kernel_packages "$release")
+	(cd "$dir" && kernel_apt apt-get download "${packages[@]}") >&2 && return
+	say "refreshing the package lists"
+	kernel_apt_update
+	mapfile -t packages < <(kernel_packages "$release")
+	(cd "$dir" && kernel_apt apt-get download "${packages[@]}") >&2
+}
+
+# Debian's headers name each other by absolute path; make that relative to where they are now.
+kernel_relocate() {
+	local makefile=$1/usr/src/linux-headers-$2/Makefile
+
+	sed -i -E 's|/usr/src/(linux-headers-)|$(abspath $(dir $(lastword $(MAKEFILE_LIST)))..)/\1|' \
+		"$makefile"
+}
+
+# kernel_unpack RELEASE: puts the release into the cache, whole or not at all. Under the lock.
+kernel_unpack() {
+	local release=$1 root=$CACHE_DIR/kernels/$1 tmp deb
+
+	[[ -e $root/boot/vmlinuz-$release ]] && return
+	say "fetching the Debian kernel $release"
+	tmp=$(mktemp -d "$CACHE_DIR/kernels/.new.XXXXXX") || return 1
+	mkdir "$tmp/debs" "$tmp/root"
+	if ! kernel_download "$tmp/debs" "$release"; then
+		rm -rf "$tmp"
+		say "the packages of kernel $release cannot be had; tests/vm/run --help tells the names"
+		return 1
+	fi
+	for deb in "$tmp"/debs/*.deb; do
+		dpkg-deb -x "$deb" "$tmp/root" || return 1
+	done
+	kernel_relocate "$tmp/root" "$release" &&
+		"$(kernel_tool depmod)" -b "$tmp/root" "$release" &&
+		mv -T "$tmp/root" "$root" || return 1
+	rm -rf "$tmp"
+}
+
+# kernel_tool NAME: a tool of kmod, also where the user's PATH has no sbin.
+kernel_tool() {
+	command -v "$1" || PATH=$PATH:/usr/sbin:/sbin command -v "$1"
+}
+
+kernel_prepare_locked() {
+	local release
+
+	release=$(kernel_resolve "$1") && kernel_unpack "$release" && echo "$release"
+}
+
+# kernel_prepare NAME: makes NAME available and sets KERNEL_RELEASE, _IMAGE, _BUILD and _MODULES.
+# shellcheck disable=SC2034 # read by whoever sources this
+kernel_prepare() {
+	mkdir -p "$CACHE_DIR/kernels"
+	KERNEL_RELEASE=$(with_lock "$CACHE_DIR/kernels/.lock" kernel_prepare_locked "$1") || return 1
+	KERNEL_ROOT=$CACHE_DIR/kernels/$KERNEL_RELEASE
+	KERNEL_IMAGE=$KERNEL_ROOT/boot/vmlinuz-$KERNEL_RELEASE
+	KERNEL_BUILD=$KERNEL_ROOT/usr/src/linux-headers-$KERNEL_RELEASE
+	KERNEL_MODULES=$KERNEL_ROOT/lib/modules/$KERNEL_RELEASE
+}

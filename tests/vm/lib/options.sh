@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2034 # the OPT_ variables are read by whoever sources this
+# The command line of tests/vm/run.
+
+usage() {
+	cat <<'TEXT'
+usage: tests/vm/run [OPTION]... -- COMMAND...
+
+Boots a stock Debian kernel in a virtual machine, runs COMMAND there as root with sh, powers off.
+One word is a piece of shell text ('a && b'), several words are a command and its arguments.
+
+  --machine bochs|qemu|kvm  Bochs emulates VT-x and is the default; qemu is QEMU's TCG, without
+                            VT-x; kvm is QEMU on a machine that has /dev/kvm and nested VT-x
+  --cpu MODEL               the machine's name of a CPU model (Bochs: corei7_haswell_4770)
+  --smp N                   CPUs, 1 to 16 (1)
+  --mem MIB                 memory in MiB, 128 to 3072 (512)
+  --kernel NAME             6.1 (default), 6.12, or a full release as uname -r prints it
+  --append "ARGS"           further kernel arguments; where one is given twice the last one counts
+  --timeout S               seconds until the guest is stopped (300)
+  --add FILE[:GUESTPATH]    brings a host file, and the shared libraries it needs; without GUESTPATH
+                            an executable goes to /bin, anything else to /root. May be repeated
+  --out DIR                 brings back what the guest writes under /out, and console.log
+  --allow REGEX             a kernel log line (extended regex) that is no failure. May be repeated
+  --help                    this text
+
+COMMAND's stdout and stderr come through as they are produced. mercury-vmx, built for that kernel,
+is where modprobe finds it and not loaded; MERCURY_KO=FILE installs another file instead. Kernels,
+Bochs and built files are cached in MERCURY_CACHE (default ~/.cache/mercury). MERCURY_PROGRESS=1
+shows a dot a second while the guest boots even where stderr is no terminal.
+
+Exit status: COMMAND's own, or
+    2  the command line is wrong
+  124  the time was up
+  125  no guest: something is missing, it did not come up, or it died without a word in its log
+  126  the kernel log holds BUG, WARNING, Oops, Call Trace, soft lockup or panic that neither
+       --allow nor tests/vm/allow.txt names
+TEXT
+}
+
+usage_error() {
+	die "$EXIT_USAGE" "$* (tests/vm/run --help lists the options)"
+}
+
+# need_number OPTION VALUE MIN MAX
+need_number() {
+	[[ $2 =~ ^[0-9]{1,6}$ ]] && ((10#$2 >= $3 && 10#$2 <= $4)) ||
+		usage_error "$1 takes a whole number from $3 to $4, not '$2'"
+}
+
+options_default() {
+	OPT_MACHINE=bochs OPT_CPU='' OPT_SMP=1 OPT_MEM=512 OPT_KERNEL=6.1
+	OPT_APPEND='' OPT_TIMEOUT=300 OPT_OUT=''
+	OPT_ADD=() OPT_ALLOW=() OPT_COMMAND=()
+}
+
+# option_set NAME VALUE: one option of those that take a value.
+option_set() {
+	case $1 in
+	--machine)
+		[[ $2 =~ ^(bochs|qemu|kvm)$ ]] ||
+			usage_error "--machine is bochs, qemu or kvm, not '$2'"
+		OPT_MACHINE=$2
+		;;
+	--cpu)
+		[[ $2 =~ ^[A-Za-z0-9_.,=+-]+$ ]] || usage_error "--cpu is a model's name, not '$2'"
+		OPT_CPU=$2
+		;;
+	--smp) need_number "$@" 1 16 && OPT_SMP=$((10#$2)) ;;
+	--mem) need_number "$@" 128 3072 && OPT_MEM=$((10#$2)) ;;
+	--kernel)
+		[[ $2 =~ ^[0-9]+\.[0-9A-Za-z.+~-]+$ ]] ||
+			usage_error "--kernel is 6.1, 6.12 or a release such as" \
+				"6.1.0-50-cloud-amd64, not '$2'"
+		OPT_KERNEL=$2
+		;;
+	--append)
+		[[ $2 != *$'\n'* ]] || usage_error "--append is one line"
+		OPT_APPEND+=" $2"
+		;;
+	--timeout) need_number "$@" 1 86400 && OPT_TIMEOUT=$((10#$2)) ;;
+	--add) option_add "$2" ;;
+	--out) OPT_OUT=$2 ;;
+	--allow) option_allow "$2" ;;
+	*) return 1 ;;
+	esac
+}
+
+option_add() {
+	local file=$1
+
+	# A colon separates the guest's path, unless the file itself has one in its name.
+	[[ -e $file ]] || file=${1%:*}
+	[[ -f $file && -r $file ]] || usage_error "--add: there is no readable file '$file'"
+	[[ $file == "$1" || ${1##*:} == /* ]] ||
+		usage_error "--add: the guest's path in '$1' does not start with a /"
+	OPT_ADD+=("$1")
+}
+
+option_allow() {
+	[[ -n $1 ]] || usage_error "--allow: an empty expression would allow everything"
+	grep -qE -e "$1" </dev/null
+	[[ $? -ne 2 ]] || usage_error "--allow: '$1' is no extended regular expression"
+	OPT_ALLOW+=("$1")
+}
+
+# options_parse ARG...: sets the OPT_ variables; a mistake ends the script with a sentence.
+options_parse() {
+	options_default
+	while (($#)); do
+		case $1 in
+		--help | -h)
+			usage
+			exit 0
+			;;
+		--)
+			shift
+			OPT_COMMAND=("$@")
+			break
+			;;
+		--*=*)
+			set -- "${1%%=*}" "${1#*=}" "${@:2}"
+			continue
+			;;
+		-*)
+			(($# >= 2)) && [[ $2 != -- ]] || option_exists "$1" ||
+				usage_error "$1 is no option"
+			(($# >= 2)) && [[ $2 != -- ]] || usage_error "$1 takes a value"
+			option_set "$1" "$2" || usage_error "$1 is no option"
+			shift 2
+			;;
+		*) usage_error "'$1' is no option; the command comes after --" ;;
+		esac
+	done
+	((${#OPT_COMMAND[@]})) || usage_error "there is no command; it comes last, after --"
+	options_check
+}
+
+option_exists() {
+	[[ $1 =~ ^--(machine|cpu|smp|mem|kernel|append|timeout|add|out|allow)$ ]]
+}
+
+# What concerns more than one option, and the defaults that depend on another.
+options_check() {
+	if [[ -n $OPT_OUT ]]; then
+		mkdir -p "$OPT_OUT" 2>/dev/null && [[ -w $OPT_OUT ]] ||
+			usage_error "--out: the directory '$OPT_OUT' cannot be written"
+		OPT_OUT=$(cd "$OPT_OUT" && pwd)
+	fi
+	[[ -n $OPT_CPU ]] && return
+	case $OPT_MACHINE in
+	bochs) OPT_CPU=corei7_haswell_4770 ;;
+	qemu) OPT_CPU=max ;;
+	kvm) OPT_CPU=host,+vmx ;;
+	esac
+}
