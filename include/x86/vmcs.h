@@ -10,7 +10,7 @@
  * SDM vol. 3, appendix B, Field Encoding in VMCS. One sub-table per width and type, in the order of
  * the appendix, so that the encoding scheme can be asserted for each. A 64-bit field's upper half
  * has the encoding + 1; outside 64-bit mode only, hence not listed.
- * The FRED fields: FRED Specification, 9, VMX Interactions with FRED Transitions.
+ * The FRED fields: FRED Specification, VMX Interactions with FRED Transitions.
  */
 
 /* B.1.1, 16-Bit Control Fields */

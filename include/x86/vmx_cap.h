@@ -26,7 +26,7 @@
 #define VMX_BASIC_INS_OUTS_INFO			X86_BIT64(54)
 #define VMX_BASIC_TRUE_CONTROLS			X86_BIT64(55)
 #define VMX_BASIC_ANY_ERROR_CODE		X86_BIT64(56)
-#define VMX_BASIC_NESTED_EXCEPTION		X86_BIT64(58)	/* FRED Specification, 9 */
+#define VMX_BASIC_NESTED_EXCEPTION		X86_BIT64(58)	/* comes with FRED */
 
 /*
  * The 32-bit control capability MSRs: a bit set in the low half must be 1, a bit clear in the high

@@ -107,13 +107,13 @@
 	F(SAVE_PERF_GLOBAL_CTRL,		30)			\
 	F(ACTIVATE_SECONDARY_CONTROLS,		31)
 
-/* The same section: secondary, a 64-bit field. FRED Specification, 9.3, VM-Exit Controls */
+/* The same section: secondary, a 64-bit field. FRED: see vmcs.h */
 #define VMX_SECONDARY_EXIT_CONTROLS(F)					\
 	F(SAVE_FRED,				0)			\
 	F(LOAD_FRED,				1)			\
 	F(PREMATURELY_BUSY_SHADOW_STACK,	3)
 
-/* SDM vol. 3, 25.8.1, VM-Entry Controls; LOAD_FRED: FRED Specification, 9, VMX Interactions */
+/* SDM vol. 3, 25.8.1, VM-Entry Controls; LOAD_FRED: see vmcs.h */
 #define VMX_ENTRY_CONTROLS(F)						\
 	F(LOAD_DEBUG_CONTROLS,			2)			\
 	F(IA32E_MODE_GUEST,			9)			\

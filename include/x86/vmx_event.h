@@ -11,7 +11,7 @@
  * Interruption information: entry injection, exit information and IDT vectoring share one format.
  * SDM vol. 3, 25.8.3, VM-Entry Controls for Event Injection; 25.9.2, Information for VM Exits Due
  * to Vectored Events; 25.9.3, Information for VM Exits That Occur During Event Delivery.
- * NESTED: FRED Specification, 9.
+ * NESTED: FRED Specification, VMX Interactions with FRED Transitions.
  */
 #define VMX_EVENT_VECTOR(info)		((uint8_t)((info) & 0xff))
 #define VMX_EVENT_TYPE(info)		(((info) >> 8) & 7)
@@ -33,7 +33,7 @@ enum vmx_event_type {
 	VMX_EVENT_OTHER					= 7,	/* vector 0: pending MTF exit */
 };
 
-/* vmx_event - A valid interruption-information value; OR VMX_EVENT_ERROR_CODE in if one goes with it. */
+/* vmx_event - A valid interruption-information value; OR VMX_EVENT_ERROR_CODE in if it has one. */
 static inline uint32_t vmx_event(enum vmx_event_type type, uint8_t vector)
 {
 	return VMX_EVENT_VALID | (uint32_t)type << 8 | vector;

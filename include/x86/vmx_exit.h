@@ -14,7 +14,7 @@
 	F(TRIPLE_FAULT,		2,  "fault while delivering a double fault")		\
 	F(INIT,			3,  "INIT signal arrived")				\
 	F(SIPI,			4,  "start-up IPI arrived while waiting for one")	\
-	F(IO_SMI,		5,  "SMI arrived after an I/O instruction, seen by the SMM monitor") \
+	F(IO_SMI,		5,  "SMI arrived after an I/O instruction, to the SMM monitor") \
 	F(OTHER_SMI,		6,  "SMI arrived, seen by the SMM monitor")		\
 	F(INTERRUPT_WINDOW,	7,  "guest can take an interrupt now")			\
 	F(NMI_WINDOW,		8,  "guest can take an NMI now")			\
