@@ -45,7 +45,7 @@ static inline uint32_t vmx_event(enum vmx_event_type type, uint8_t vector)
 	F(MOV_SS,	1)						\
 	F(SMI,		2)						\
 	F(NMI,		3)						\
-	F(ENCLAVE,	4)	/* enclave interruption; blocks nothing by itself */
+	F(ENCLAVE,	4)	/* the exit interrupted an enclave */
 
 #define VMX_BLOCKING_ENUM(name, bit)	VMX_BLOCKING_##name = X86_BIT32(bit),
 enum vmx_blocking { VMX_BLOCKING_BITS(VMX_BLOCKING_ENUM) };
