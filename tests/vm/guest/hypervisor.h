@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which hypervisor, if any, CPUID tells of on the CPU that asks. */
+#ifndef GUEST_HYPERVISOR_H
+#define GUEST_HYPERVISOR_H
+
+#include <sched.h>
+#include <stdbool.h>
+
+#define HYPERVISOR_SIGNATURE_SIZE 12
+#define MERCURY_SIGNATURE "MercuryVMMv1"
+
+struct hypervisor {
+	bool present;			/* CPUID.1:ECX[31] */
+	unsigned int highest_leaf;	/* EAX of leaf 40000000h; 0 if not present */
+	char signature[HYPERVISOR_SIGNATURE_SIZE + 1];	/* its EBX, ECX, EDX */
+};
+
+/* Asks the CPU this thread runs on. */
+struct hypervisor hypervisor_of_this_cpu(void);
+
+/* Does @hypervisor say that it is Mercury, with all the leaves Mercury has? */
+bool hypervisor_is_mercury(const struct hypervisor *hypervisor);
+
+/* A set of all CPUs this process may run on, and its size in bytes; NULL with errno. */
+cpu_set_t *usable_cpus(size_t *size);
+
+/* Moves this thread to @cpu; false with errno if that failed. */
+bool move_to_cpu(int cpu, size_t size);
+
+#endif
