@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The C constants that assembly needs. Compiled to assembly only, never linked: each constant leaves
- * a string "->NAME $value" in the output, and one sed line makes NASM equates of them:
- *
- *	gcc -std=gnu11 -ffreestanding -O1 -Iinclude -S -o constants.s arch/x86/constants.c
- *	sed -nE 's/^.*"->([A-Za-z0-9_]+) \$(-?[0-9]+)"$/\1 equ \2/p' constants.s > constants.inc
+ * The constants of C that assembly needs, as NASM equates on stdout. A program of the build, run on
+ * the machine that builds; not part of the image.
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
+#include "abi/mercury.h"
+#include "cpu.h"
+#include "insn.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 #include "x86/msr_bits.h"
-#include "x86/segment.h"
 #include "x86/vector.h"
 #include "x86/vmcs.h"
 #include "x86/vmx.h"
 
-/* The value must be a compile-time constant: "n" refuses any other. */
-#define EMIT(name, value)	__asm__ volatile("\n.ascii \"->" name " %0\"" : : "n"(value));
+#define EMIT(name, value)		printf("%s equ %#llx\n", name, (unsigned long long)(value));
 #define EMIT_OFFSET(name, type, member)	EMIT(name, offsetof(type, member))
-#define EMIT_SIZE(name, type)		EMIT(name, sizeof(type))
+#define EMIT_ABI(name)			EMIT(#name, name)
 
 #define EMIT_VMCS(name, encoding)			EMIT("VMCS_" #name, VMCS_##name)
 #define EMIT_MSR(name, number)				EMIT("MSR_" #name, MSR_##name)
@@ -32,9 +31,7 @@
 #define EMIT_REASON(name, number, sentence)		EMIT("VMX_REASON_" #name, VMX_REASON_##name)
 #define EMIT_VECTOR(name, vector, error, class)		EMIT("VECTOR_" #name, VECTOR_##name)
 
-void constants(void);
-
-void constants(void)
+int main(void)
 {
 	VMCS_FIELDS(EMIT_VMCS)
 	MSRS(EMIT_MSR)
@@ -47,9 +44,44 @@ void constants(void)
 	EXCEPTION_VECTORS(EMIT_VECTOR)
 	EMIT("VECTORS_WITH_ERROR_CODE", VECTORS_WITH_ERROR_CODE)
 
-	/* Structures that assembly reaches into: sizes and offsets. */
-	EMIT_SIZE("TSS64_SIZE", struct tss64)
-	EMIT_OFFSET("TSS64_RSP0", struct tss64, rsp)
-	EMIT_OFFSET("TSS64_IST1", struct tss64, ist)
-	EMIT_SIZE("IDT_GATE_SIZE", struct idt_gate)
+	EMIT_ABI(MERCURY_MAGIC)
+	EMIT_ABI(MERCURY_ABI_VERSION)
+	EMIT_ABI(MERCURY_WINDOW_BASE)
+	EMIT_ABI(MERCURY_CPU_SLOT)
+	EMIT_ABI(MERCURY_CPU_DATA)
+	EMIT_ABI(MERCURY_CPU_SHARED)
+	EMIT_ABI(MERCURY_CALL_INIT)
+	EMIT_ABI(PENDING_NMI)
+	EMIT_ABI(PENDING_MC)
+
+	/* Structures that assembly reaches into. */
+#define EMIT_REG(name, member) EMIT_OFFSET("REGS_" name, struct cpu, regs.member)
+	EMIT_REG("RAX", rax)
+	EMIT_REG("RCX", rcx)
+	EMIT_REG("RDX", rdx)
+	EMIT_REG("RBX", rbx)
+	EMIT_REG("RBP", rbp)
+	EMIT_REG("RSI", rsi)
+	EMIT_REG("RDI", rdi)
+	EMIT_REG("R8", r8)
+	EMIT_REG("R9", r9)
+	EMIT_REG("R10", r10)
+	EMIT_REG("R11", r11)
+	EMIT_REG("R12", r12)
+	EMIT_REG("R13", r13)
+	EMIT_REG("R14", r14)
+	EMIT_REG("R15", r15)
+	EMIT_OFFSET("CPU_PENDING", struct cpu, pending)
+	EMIT_OFFSET("CPU_LINUX_RSP", struct cpu, linux_rsp)
+	EMIT_OFFSET("CPU_LINUX_CR3", struct cpu, linux_cr3)
+	EMIT_OFFSET("CPU_LINUX_IDT", struct cpu, linux_idt)
+	EMIT_OFFSET("SHARED_NMIS", struct mercury_cpu_shared, nmis_in_root)
+	EMIT_OFFSET("SHARED_MCS", struct mercury_cpu_shared, mcs_in_root)
+	EMIT_OFFSET("LEAVE_TAIL", struct leave_frame, tail)
+	EMIT_OFFSET("LEAVE_RSP", struct leave_frame, rsp)
+	EMIT_OFFSET("LEAVE_CR3", struct leave_frame, cr3)
+	EMIT_OFFSET("LEAVE_DR7", struct leave_frame, dr7)
+	EMIT_OFFSET("LEAVE_DEBUGCTL", struct leave_frame, debugctl)
+	EMIT_OFFSET("LEAVE_OWES", struct leave_frame, owes_nmi)
+	return 0;
 }

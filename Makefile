@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Mercury's build: the VMM image, the module around it, and the ways to try and test them.
+#
+#	make			the image and the module for the running kernel
+#	make module KDIR=DIR	the module for the kernel whose build directory is DIR
+#	make run		boot a stock kernel in an emulator, go virtual, come back
+#	make test		every test, from unit to booted kernel
+#	make unit lint		parts of it
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)")
+
+B := build
+KDIR ?= /lib/modules/$(shell uname -r)/build
+# Asked only where it is needed: `make unit` works without any kernel.
+KRELEASE = $(shell cat '$(KDIR)/include/config/kernel.release')
+
+.PHONY: all image module install-deps run test unit lint clean
+
+all: module
+
+# --- The image: freestanding, no SSE, no red zone, position as linked --------------------------------
+
+IMAGE_CFLAGS := -std=gnu11 -O2 -ffreestanding -fno-builtin-printf -mno-red-zone -mgeneral-regs-only \
+	-fpie -fno-stack-protector -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
+	-Wall -Wextra -Werror -Wstrict-prototypes -Wframe-larger-than=1024 \
+	-Iinclude -Iarch/x86 -include include/mercury/hidden.h
+
+IMAGE_C := $(wildcard src/*.c) $(filter-out arch/x86/constants.c,$(wildcard arch/x86/*.c)) \
+	$(wildcard arch/x86/native/*.c arch/x86/vmx/*.c)
+IMAGE_ASM := $(filter-out arch/x86/insn.asm,$(wildcard arch/x86/*.asm))
+# The hardware port is a file of its own: a test links another in its place.
+INSN ?= arch/x86/insn.asm
+
+IMAGE_O := $(IMAGE_C:%.c=$B/image/%.o) $(IMAGE_ASM:%.asm=$B/image/%.asm.o)
+HEADERS := $(wildcard include/*/*.h arch/x86/*.h arch/x86/*/*.h)
+
+image: $B/mercury.img
+
+$B/constants: arch/x86/constants.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(call say,HOSTCC  $@)
+	$(Q)$(CC) -std=gnu11 -Wall -Wextra -Werror -Iinclude -Iarch/x86 -o $@ $<
+
+$B/image/constants.inc: $B/constants
+	@mkdir -p $(@D)
+	$(Q)./$< > $@
+
+$B/image/%.o: %.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(call say,CC      $@)
+	$(Q)$(CC) $(IMAGE_CFLAGS) -c -o $@ $<
+
+$B/image/%.asm.o: %.asm $B/image/constants.inc
+	@mkdir -p $(@D)
+	$(call say,NASM    $@)
+	$(Q)nasm -Wall -Werror -I$B/image/ -felf64 -o $@ $<
+
+# --fatal-warnings and -z defs: no undefined symbol; a static link leaves no relocation.
+$B/%.elf: $(IMAGE_O) $B/image/$(INSN).o arch/x86/image.ld
+	$(call say,LD      $@)
+	$(Q)$(LD) -static -nostdlib -z defs -z noexecstack --fatal-warnings --build-id=none \
+		-T arch/x86/image.ld -o $@ $(filter %.o,$^)
+
+# The CRC of all that follows the header is the one that gzip puts before the length.
+$B/%.img: $B/%.elf
+	$(call say,IMAGE   $@)
+	$(Q)objcopy -O binary $< $@
+	$(Q)tail -c +65 $@ | gzip -c1 | tail -c8 | head -c4 | \
+		dd of=$@ bs=1 seek=12 conv=notrunc status=none
+
+# --- The module, built in a directory of its own for each kernel -------------------------------------
+
+module: $B/mercury.img
+	@test -e '$(KDIR)/include/config/kernel.release' || { \
+		echo "no kernel build directory at $(KDIR): install linux-headers-$$(uname -r)," \
+		     "or name one with KDIR=" >&2; exit 1; }
+	@mkdir -p '$B/$(KRELEASE)/compat'
+	@cp -u module/Kbuild module/*.[chS] '$B/$(KRELEASE)/'
+	@cp -u module/compat/* '$B/$(KRELEASE)/compat/'
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$B/$(KRELEASE)' MERCURY='$(CURDIR)' modules
+
+clean:
+	rm -rf $B

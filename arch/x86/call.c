@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The calls, one function each, and the table that finds them. */
+#include "call.h"
+#include "insn.h"
+#include "mercury/console.h"
+#include "mercury/pool.h"
+#include "mercury/switch.h"
+#include "native/native.h"
+#include "trap.h"
+#include "vmx/vmx.h"
+#include "window.h"
+
+struct mercury_boot mercury_boot;
+struct p2m machine_p2m;
+
+static enum mercury_error call_init(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
+
+	(void)cpu, (void)arg0, (void)arg1;
+	console_init(shared);
+	trap_init();
+	pool_init(window_at(MERCURY_WINDOW_POOL), window_ptes(MERCURY_WINDOW_POOL),
+		  mercury_boot.pool_pages);
+	shared->initialised = 1;
+	return MERCURY_E_OK;
+}
+
+static enum mercury_error call_init_cpu(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	cpu_init(cpu, (uint32_t)arg0, (const struct mercury_cpu_boot *)arg1);
+	return MERCURY_E_OK;
+}
+
+static void publish_pool(void)
+{
+	struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
+
+	shared->pool_used = pool_used();
+}
+
+/* The P2M comes into being with the first range: only then is it known whether there is one. */
+static enum mercury_error call_map(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	enum mercury_error error = MERCURY_E_OK;
+
+	(void)cpu;
+	if (!machine_p2m.root)
+		error = vmx_p2m_init(&machine_p2m);
+	if (!error)
+		error = p2m_map_identity(&machine_p2m, arg0, arg1);
+	publish_pool();
+	return error;
+}
+
+static enum mercury_error call_hide(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	enum mercury_error error = MERCURY_E_OK;
+	uint32_t i;
+
+	(void)cpu, (void)arg0, (void)arg1;
+	for (i = 0; i < mercury_boot.nr_hidden && !error; i++)
+		error = p2m_hide(&machine_p2m, mercury_boot.hidden[i].start,
+				 mercury_boot.hidden[i].end);
+	publish_pool();
+	return error;
+}
+
+static enum mercury_error call_prepare(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	enum mercury_error error = vo_vmx.probe(cpu);
+
+	(void)arg0, (void)arg1;
+	return error ? error : vo_vmx.prepare(cpu);
+}
+
+static enum mercury_error call_audit(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	(void)arg0, (void)arg1;
+	return switch_vote(cpu, &cpu->state, &vo_native, &vo_vmx);
+}
+
+static enum mercury_error call_discard(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	(void)cpu, (void)arg0, (void)arg1;
+	return MERCURY_E_OK;
+}
+
+static enum mercury_error call_enter(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	(void)arg0, (void)arg1;
+	return switch_execute(cpu, &cpu->state, &vo_native, &vo_vmx);
+}
+
+static enum mercury_error call_leave(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	(void)arg0, (void)arg1;
+	if (machine_p2m.root && !p2m_is_identity(&machine_p2m))
+		return cpu_refuse(cpu, MERCURY_E_P2M, machine_p2m.foreign,
+				  "%lu pages of the P2M are not the identity; end what uses it first",
+				  machine_p2m.foreign);
+	return switch_execute(cpu, &cpu->state, &vo_vmx, &vo_native);
+}
+
+static enum mercury_error (*const calls[MERCURY_CALL_NR])(struct cpu *, uint64_t, uint64_t) = {
+	[MERCURY_CALL_INIT] = call_init,	 [MERCURY_CALL_INIT_CPU] = call_init_cpu,
+	[MERCURY_CALL_MAP] = call_map,		 [MERCURY_CALL_HIDE] = call_hide,
+	[MERCURY_CALL_PREPARE] = call_prepare,	 [MERCURY_CALL_AUDIT] = call_audit,
+	[MERCURY_CALL_DISCARD] = call_discard,	 [MERCURY_CALL_ENTER] = call_enter,
+	[MERCURY_CALL_LEAVE] = call_leave,
+};
+
+enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_t arg0,
+				uint64_t arg1)
+{
+	enum mode before = cpu->mode;
+	enum mercury_error error;
+
+	if ((unsigned int)call >= MERCURY_CALL_NR)
+		return MERCURY_E_BAD_CALL;
+	if (!mode_allows(before, call))
+		return MERCURY_E_BAD_STATE;
+	/* Entering and leaving do not come back here: what is true after them is set before. */
+	if (call == MERCURY_CALL_ENTER || call == MERCURY_CALL_LEAVE)
+		cpu->mode = mode_after(before, call);
+	error = calls[call](cpu, arg0, arg1);
+	cpu->mode = error ? mode_after_failure(before, call) : mode_after(before, call);
+	return error;
+}
+
+_Noreturn void vmm_force_native(struct cpu *cpu)
+{
+	cpu_shared(cpu)->forced++;
+	cpu->mode = MODE_PREPARED;
+	switch_execute(cpu, &cpu->state, &vo_vmx, &vo_native);
+	insn_stop();
+}
+
+_Noreturn void vmm_fatal(struct cpu *cpu)
+{
+	if (cpu->in_fatal || cpu->mode != MODE_VIRTUAL) {
+		console_line("cpu %u: nothing left to go back to; stopped", cpu->index);
+		insn_stop();
+	}
+	cpu->in_fatal = true;
+	vmm_force_native(cpu);
+}

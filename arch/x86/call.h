@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The calls that the module makes: through the gate while native, by VMCALL while virtual. */
+#ifndef ARCH_X86_CALL_H
+#define ARCH_X86_CALL_H
+
+#include "cpu.h"
+#include "mercury/p2m.h"
+
+/*
+ * Carry out `call`, if the mode machine allows it. MERCURY_CALL_ENTER and MERCURY_CALL_LEAVE return
+ * only if they failed before anything was given up; else Linux goes on behind its gate.
+ */
+enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_t arg0,
+				uint64_t arg1);
+
+/*
+ * The VMM itself is broken on this CPU: if Linux runs virtual here, give it back the bare machine;
+ * if that is what just failed, stop.
+ */
+_Noreturn void vmm_fatal(struct cpu *cpu);
+
+/* Linux runs virtual on this CPU: give it the bare machine at the instruction it was about to run. */
+_Noreturn void vmm_force_native(struct cpu *cpu);
+
+/* The machine's P2M, and what the module said of the machine. */
+extern struct p2m machine_p2m;
+extern struct mercury_boot mercury_boot;
+
+#endif

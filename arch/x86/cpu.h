@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One CPU of the VMM. It lies at the end of the CPU's stack pages, so that the stack pointer alone
+ * finds it: RSP is its address whenever the VMM is entered, from the gate and from a VM exit.
+ */
+#ifndef ARCH_X86_CPU_H
+#define ARCH_X86_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/mercury.h"
+#include "mercury/mode.h"
+#include "x86/segment.h"
+#include "state.h"
+
+/* Events that arrived while the VMM ran and belong to Linux. */
+#define PENDING_NMI 1u
+#define PENDING_MC 2u
+
+/* The VMM's selectors. Code and data are Linux's own numbers: a gate works under both GDTs. */
+#define VMM_CS 0x10
+#define VMM_DS 0x18
+#define VMM_TR 0x20
+#define VMM_GDT_ENTRIES 6 /* null, unused, code, data, TSS (two entries)                          */
+
+#define VMM_DF_STACK 512
+#define VMM_IST_DF 1
+
+struct cpu {
+	struct regs regs; /* Linux's, saved on entry. First: the entry code stores through RSP    */
+	uint32_t pending; /* PENDING_*                                                            */
+	uint64_t linux_rsp;       /* while a call runs: Linux's stack and CR3 at the gate         */
+	uint64_t linux_cr3;
+	uint32_t index;
+	enum mode mode;
+	bool in_fatal;
+	bool entered;        /* a VM entry has succeeded since the last load                      */
+	bool leaves_by_call; /* Linux asked to leave and waits for the result                     */
+
+	/* The backend's memory and whether it holds what prepare() wrote. */
+	uint64_t root_pa, vmcs_pa, vmxon_pa;
+	uint64_t gdt_rw; /* Linux's writable alias of its GDT                                     */
+	bool warm;
+	uint64_t host_sysenter_cs, host_sysenter_esp, host_sysenter_eip; /* in the VMCS           */
+	uint64_t stepping; /* 1 + physical address of the hidden page a write is dropped on       */
+	uint32_t primary_controls, pin_controls;           /* in the VMCS                         */
+	uint32_t waiting; /* PENDING_* that the guest cannot take yet                             */
+
+	struct descriptor_table_register linux_idt;
+	struct state state;
+	uint64_t gdt[VMM_GDT_ENTRIES];
+	struct tss64 tss;
+	uint8_t df_stack[VMM_DF_STACK] __attribute__((aligned(16)));
+};
+
+_Static_assert(sizeof(struct cpu) <= MERCURY_CPU_FIXMAP - MERCURY_CPU_DATA, "data behind the stack");
+
+/* Something in this CPU's slot: an offset MERCURY_CPU_*. */
+static inline void *cpu_slot(struct cpu *cpu, uint64_t offset)
+{
+	return (char *)cpu - MERCURY_CPU_DATA + offset;
+}
+
+static inline struct mercury_cpu_shared *cpu_shared(struct cpu *cpu)
+{
+	return cpu_slot(cpu, MERCURY_CPU_SHARED);
+}
+
+/*
+ * Note why this CPU refuses or fails, for the module to show, and return `error`. `format` takes
+ * what console_format() takes; the sentence says what, why and, where there is one, the next step.
+ */
+enum mercury_error cpu_refuse(struct cpu *cpu, enum mercury_error error, uint64_t detail,
+			      const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The CPU whose slot `rsp` points into. */
+struct cpu *cpu_of_stack(uint64_t rsp);
+
+/* Set up what `boot` and the layout say; CPU `index` of the machine. */
+void cpu_init(struct cpu *cpu, uint32_t index, const struct mercury_cpu_boot *boot);
+
+/* CR3 for this CPU's transition root. */
+uint64_t cpu_transition_cr3(const struct cpu *cpu);
+
+#endif

@@ -1,0 +1,282 @@
+; SPDX-License-Identifier: GPL-2.0-only
+;
+; The hardware port: one label per privileged instruction (prototypes in insn.h).
+; System V calling convention: rdi, rsi, rdx, rcx in; rax out.
+
+bits 64
+default rel
+
+section .text
+
+%macro FUNCTION 1
+global %1:function hidden
+align 16
+%1:
+%endmacro
+
+; The instruction before this line may fault: go on at %1 instead (trap.c walks the table).
+%macro FIXUP 2
+[section .fixups progbits alloc noexec nowrite align=8]
+	dq %1, %2
+__?SECT?__
+%endmacro
+
+; --- CPUID and model-specific registers -------------------------------------------------------------
+
+; void insn_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+FUNCTION insn_cpuid
+	push	rbx
+	mov	r8, rdx
+	mov	eax, edi
+	mov	ecx, esi
+	cpuid
+	mov	[r8], eax
+	mov	[r8 + 4], ebx
+	mov	[r8 + 8], ecx
+	mov	[r8 + 12], edx
+	pop	rbx
+	ret
+
+; uint64_t insn_rdmsr(uint32_t msr)
+FUNCTION insn_rdmsr
+	mov	ecx, edi
+	rdmsr
+	shl	rdx, 32
+	or	rax, rdx
+	ret
+
+; void insn_wrmsr(uint32_t msr, uint64_t value)
+FUNCTION insn_wrmsr
+	mov	ecx, edi
+	mov	eax, esi
+	mov	rdx, rsi
+	shr	rdx, 32
+	wrmsr
+	ret
+
+; bool insn_rdmsr_safe(uint32_t msr, uint64_t *value)
+FUNCTION insn_rdmsr_safe
+	mov	ecx, edi
+.fault:	rdmsr
+	FIXUP	.fault, failed
+	shl	rdx, 32
+	or	rax, rdx
+	mov	[rsi], rax
+	mov	eax, 1
+	ret
+
+; bool insn_wrmsr_safe(uint32_t msr, uint64_t value)
+FUNCTION insn_wrmsr_safe
+	mov	ecx, edi
+	mov	eax, esi
+	mov	rdx, rsi
+	shr	rdx, 32
+.fault:	wrmsr
+	FIXUP	.fault, failed
+	mov	eax, 1
+	ret
+
+; Where every fault that is an expected answer goes on.
+failed:
+	xor	eax, eax
+	ret
+
+; --- Control registers ------------------------------------------------------------------------------
+
+FUNCTION insn_read_cr0
+	mov	rax, cr0
+	ret
+
+FUNCTION insn_read_cr3
+	mov	rax, cr3
+	ret
+
+FUNCTION insn_read_cr4
+	mov	rax, cr4
+	ret
+
+FUNCTION insn_read_dr7
+	mov	rax, dr7
+	ret
+
+FUNCTION insn_read_rflags
+	pushfq
+	pop	rax
+	ret
+
+FUNCTION insn_write_cr0
+	mov	cr0, rdi
+	ret
+
+FUNCTION insn_write_cr3
+	mov	cr3, rdi
+	ret
+
+FUNCTION insn_write_cr4
+	mov	cr4, rdi
+	ret
+
+FUNCTION insn_invlpg
+	invlpg	[rdi]
+	ret
+
+; bool insn_xsetbv_safe(uint32_t index, uint64_t value)
+FUNCTION insn_xsetbv_safe
+	mov	ecx, edi
+	mov	eax, esi
+	mov	rdx, rsi
+	shr	rdx, 32
+.fault:	xsetbv
+	FIXUP	.fault, failed
+	mov	eax, 1
+	ret
+
+FUNCTION insn_wbinvd
+	wbinvd
+	ret
+
+FUNCTION insn_pause
+	pause
+	ret
+
+; _Noreturn void insn_stop(void): nothing is left that could be done.
+FUNCTION insn_stop
+	cli
+	hlt
+	jmp	insn_stop
+
+; --- Descriptor tables and segment registers --------------------------------------------------------
+
+FUNCTION insn_sgdt
+	sgdt	[rdi]
+	ret
+
+FUNCTION insn_sidt
+	sidt	[rdi]
+	ret
+
+FUNCTION insn_lgdt
+	lgdt	[rdi]
+	ret
+
+FUNCTION insn_lidt
+	lidt	[rdi]
+	ret
+
+FUNCTION insn_str
+	xor	eax, eax
+	str	ax
+	ret
+
+FUNCTION insn_sldt
+	xor	eax, eax
+	sldt	ax
+	ret
+
+FUNCTION insn_ltr
+	ltr	di
+	ret
+
+; bool insn_lldt(uint16_t selector)
+FUNCTION insn_lldt
+.fault:	lldt	di
+	FIXUP	.fault, failed
+	mov	eax, 1
+	ret
+
+; uint16_t insn_read_XX(void); bool insn_load_XX(uint16_t selector)
+%macro READ_SELECTOR 1
+FUNCTION insn_read_%1
+	mov	eax, %1
+	ret
+%endmacro
+
+%macro LOAD_SELECTOR 1
+FUNCTION insn_load_%1
+.fault:	mov	%1, edi
+	FIXUP	.fault, failed
+	mov	eax, 1
+	ret
+%endmacro
+
+READ_SELECTOR es
+READ_SELECTOR cs
+READ_SELECTOR ss
+READ_SELECTOR ds
+READ_SELECTOR fs
+READ_SELECTOR gs
+LOAD_SELECTOR es
+LOAD_SELECTOR ss
+LOAD_SELECTOR ds
+LOAD_SELECTOR fs
+LOAD_SELECTOR gs
+
+; --- VMX --------------------------------------------------------------------------------------------
+
+; SDM vol. 3, 31.2, Conventions: CF = 1 is VMfailInvalid, ZF = 1 is VMfailValid.
+%macro VMX_RETURN 0
+	seta	al
+	movzx	eax, al
+	ret
+%endmacro
+
+; bool insn_vmxon(uint64_t region_pa)
+FUNCTION insn_vmxon
+	push	rdi
+.fault:	vmxon	[rsp]
+	FIXUP	.fault, .gp
+	lea	rsp, [rsp + 8]
+	VMX_RETURN
+.gp:	pop	rdi
+	xor	eax, eax
+	ret
+
+FUNCTION insn_vmxoff
+	vmxoff
+	ret
+
+; bool insn_vmclear(uint64_t vmcs_pa)
+FUNCTION insn_vmclear
+	push	rdi
+	vmclear	[rsp]
+	lea	rsp, [rsp + 8]
+	VMX_RETURN
+
+; bool insn_vmptrld(uint64_t vmcs_pa)
+FUNCTION insn_vmptrld
+	push	rdi
+	vmptrld	[rsp]
+	lea	rsp, [rsp + 8]
+	VMX_RETURN
+
+; bool insn_vmwrite(enum vmcs_field field, uint64_t value)
+FUNCTION insn_vmwrite
+	mov	edi, edi
+	vmwrite	rdi, rsi
+	VMX_RETURN
+
+; uint64_t insn_vmread(enum vmcs_field field)
+FUNCTION insn_vmread
+	mov	edi, edi
+	xor	eax, eax
+	vmread	rax, rdi
+	ret
+
+; bool insn_invept(uint64_t type, uint64_t eptp)
+FUNCTION insn_invept
+	push	0
+	push	rsi
+	invept	rdi, oword [rsp]
+	lea	rsp, [rsp + 16]
+	VMX_RETURN
+
+; bool insn_invvpid(uint64_t type, uint16_t vpid, uint64_t address)
+FUNCTION insn_invvpid
+	movzx	esi, si
+	push	rdx
+	push	rsi
+	invvpid	rdi, oword [rsp]
+	lea	rsp, [rsp + 16]
+	VMX_RETURN
+
+section .note.GNU-stack noalloc noexec nowrite progbits

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Never a moment without an IDT: what the CPU would need in an event is mapped, checked by walking. */
+#include <stddef.h>
+
+#include "call.h"
+#include "mapped.h"
+#include "walk.h"
+#include "window.h"
+#include "x86/paging.h"
+
+#define IST_STACKS 7
+
+static uint64_t read_physical(void *context, uint64_t pa)
+{
+	const char *page = window_fixmap(context, pa & ~(PAGE_4K - 1));
+
+	return *(const uint64_t *)(page + paging_offset(pa, 1));
+}
+
+struct need {
+	const char *name;
+	uint64_t address;
+	bool write, execute;
+};
+
+static bool is_mapped(struct cpu *cpu, const struct need *need)
+{
+	struct walk_result r;
+
+	if (!walk(cpu->root_pa, need->address, read_physical, cpu, &r))
+		return false;
+	return (!need->write || r.writable) && (!need->execute || r.executable);
+}
+
+const char *native_unmapped(struct cpu *cpu, const struct state *s, uint64_t *where)
+{
+	const struct tss64 *tss = (const struct tss64 *)s->tr.base;
+	const struct need needs[] = {
+		{ "the GDT", s->gdtr.base, false, false },
+		{ "the end of the GDT", s->gdtr.base + s->gdtr.limit, false, false },
+		{ "the GDT's writable alias", cpu->gdt_rw + s->tr.selector, true, false },
+		{ "the IDT", s->idtr.base, false, false },
+		{ "the end of the IDT", s->idtr.base + s->idtr.limit, false, false },
+		{ "the TSS", s->tr.base, false, false },
+		{ "the end of the TSS", s->tr.base + TSS64_LIMIT, false, false },
+		{ "Linux's stack", s->regs.rsp - 8, true, false },
+		{ "the gate's tail", mercury_boot.gate_tail, false, true },
+		{ "the place to go on at", s->rip, false, true },
+		{ "the VMM's text", (uint64_t)native_unmapped, false, true },
+		{ "the VMM's stack", (uint64_t)cpu, true, false },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		*where = needs[i].address;
+		if (!is_mapped(cpu, &needs[i]))
+			return needs[i].name;
+	}
+	for (i = 0; i < IST_STACKS; i++) {
+		const struct need stack = { "an IST stack", tss->ist[i] - 8, true, false };
+
+		*where = stack.address;
+		if (tss->ist[i] && !is_mapped(cpu, &stack))
+			return stack.name;
+	}
+	return NULL;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Is all that the way back to native touches mapped by the transition root? */
+#ifndef ARCH_X86_NATIVE_MAPPED_H
+#define ARCH_X86_NATIVE_MAPPED_H
+
+#include "cpu.h"
+
+/*
+ * What of `state` the transition root does not map as the leave path needs it, as a name, and where;
+ * NULL: all is there. Only reads.
+ */
+const char *native_unmapped(struct cpu *cpu, const struct state *state, uint64_t *where);
+
+#endif

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Event injection. NMIs are normally not intercepted; only one that hit the VMM itself comes here. */
+#include "event.h"
+#include "insn.h"
+#include "x86/vector.h"
+#include "x86/vmx.h"
+
+void event_inject_exception(uint8_t vector, bool has_error_code, uint32_t error_code)
+{
+	uint32_t info = vmx_event(VMX_EVENT_HARDWARE_EXCEPTION, vector);
+
+	if (has_error_code) {
+		info |= VMX_EVENT_ERROR_CODE;
+		insn_vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error_code);
+	}
+	insn_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
+}
+
+void event_reinject(void)
+{
+	uint32_t info = insn_vmread(VMCS_IDT_VECTORING_INFO);
+
+	if (!(info & VMX_EVENT_VALID))
+		return;
+	if (info & VMX_EVENT_ERROR_CODE)
+		insn_vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE,
+			     insn_vmread(VMCS_IDT_VECTORING_ERROR_CODE));
+	if (VMX_EVENT_TYPE(info) >= VMX_EVENT_SOFTWARE_INTERRUPT)
+		insn_vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH,
+			     insn_vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+	/* Delivery of an NMI had blocked NMIs; its second delivery must find them unblocked. */
+	if (VMX_EVENT_TYPE(info) == VMX_EVENT_NMI)
+		insn_vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+			     insn_vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)VMX_BLOCKING_NMI);
+	insn_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info & ~VMX_EVENT_ENTRY_RESERVED);
+}
+
+enum nmi_plan event_plan_nmi(uint32_t interruptibility, uint32_t entry_info)
+{
+	if (entry_info & VMX_EVENT_VALID)
+		return NMI_WINDOW;
+	if (interruptibility & (VMX_BLOCKING_NMI | VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS))
+		return NMI_WINDOW;
+	return NMI_INJECT;
+}
+
+static void set_nmi_window(struct cpu *cpu, bool on)
+{
+	const uint32_t pin = VMX_PIN_NMI_EXITING | VMX_PIN_VIRTUAL_NMIS;
+
+	cpu->pin_controls = on ? cpu->pin_controls | pin : cpu->pin_controls & ~pin;
+	cpu->primary_controls = on ? cpu->primary_controls | VMX_PRIMARY_NMI_WINDOW_EXITING :
+				     cpu->primary_controls & ~VMX_PRIMARY_NMI_WINDOW_EXITING;
+	insn_vmwrite(VMCS_PIN_BASED_CONTROLS, cpu->pin_controls);
+	insn_vmwrite(VMCS_PRIMARY_PROC_CONTROLS, cpu->primary_controls);
+}
+
+/* Exit as soon as the guest can take `event`, and see then. */
+static void wait_for_window(struct cpu *cpu, uint32_t event)
+{
+	if (!cpu->waiting)
+		set_nmi_window(cpu, true);
+	cpu->waiting |= event;
+}
+
+static void inject_or_wait(struct cpu *cpu, uint32_t event, uint32_t info)
+{
+	if (event_plan_nmi(insn_vmread(VMCS_GUEST_INTERRUPTIBILITY),
+			   insn_vmread(VMCS_ENTRY_INTERRUPTION_INFO)) == NMI_INJECT)
+		insn_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
+	else
+		wait_for_window(cpu, event);
+}
+
+void vmx_inject_pending(struct cpu *cpu)
+{
+	uint32_t pending = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
+
+	/* While the window is awaited nothing is injected: the guest's NMI blocking is virtual. */
+	if (cpu->waiting) {
+		cpu->waiting |= pending;
+		return;
+	}
+	if (pending & PENDING_MC)
+		inject_or_wait(cpu, PENDING_MC,
+			       vmx_event(VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_MC));
+	if (pending & PENDING_NMI)
+		inject_or_wait(cpu, PENDING_NMI, vmx_event(VMX_EVENT_NMI, VECTOR_NMI));
+}
+
+void event_window_open(struct cpu *cpu)
+{
+	set_nmi_window(cpu, false);
+	__atomic_or_fetch(&cpu->pending, cpu->waiting, __ATOMIC_RELAXED);
+	cpu->waiting = 0;
+}
+
+void event_take_back(struct cpu *cpu)
+{
+	uint32_t info = insn_vmread(VMCS_ENTRY_INTERRUPTION_INFO);
+
+	if (cpu->waiting)
+		event_window_open(cpu);
+	if (!(info & VMX_EVENT_VALID))
+		return;
+	if (VMX_EVENT_TYPE(info) == VMX_EVENT_NMI)
+		__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);
+	else if (VMX_EVENT_VECTOR(info) == VECTOR_MC)
+		__atomic_or_fetch(&cpu->pending, PENDING_MC, __ATOMIC_RELAXED);
+	insn_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, 0);
+}

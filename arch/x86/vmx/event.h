@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Events into the guest: exceptions, what a VM exit interrupted, and the NMIs that hit the VMM. */
+#ifndef ARCH_X86_VMX_EVENT_H
+#define ARCH_X86_VMX_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu.h"
+
+/* Let Linux take this fault instead of the instruction that exited. */
+void event_inject_exception(uint8_t vector, bool has_error_code, uint32_t error_code);
+
+/* Deliver again the event whose delivery the VM exit interrupted, if it did. */
+void event_reinject(void);
+
+/* What to do about a pending NMI, from what the VMCS says of the guest. */
+enum nmi_plan {
+	NMI_INJECT, /* with the coming VM entry                                                   */
+	NMI_WINDOW, /* exit when the guest can take it, with NMI exiting and virtual NMIs         */
+};
+
+/*
+ * Choose by guest interruptibility and by whether the entry injects something already. Pure.
+ * Source: SDM vol. 3, 27.3.1.5, Checks on Guest Non-Register State, and 27.6.
+ */
+enum nmi_plan event_plan_nmi(uint32_t interruptibility, uint32_t entry_info);
+
+/* Called before VM entry while cpu->pending is not 0: plan, and clear what was taken care of. */
+void vmx_inject_pending(struct cpu *cpu);
+
+/* The guest can take an NMI now: what waited for that is pending for the coming entry. */
+void event_window_open(struct cpu *cpu);
+
+/* Give back to cpu->pending what waits or was to be injected: Linux goes on natively. */
+void event_take_back(struct cpu *cpu);
+
+#endif

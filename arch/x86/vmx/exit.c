@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* VM exits: one table from reason to answer. */
+#include <stddef.h>
+
+#include "call.h"
+#include "ept_fault.h"
+#include "event.h"
+#include "insn.h"
+#include "mercury/console.h"
+#include "mercury/switch.h"
+#include "native/native.h"
+#include "vmx.h"
+#include "x86/cpuid.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
+#include "x86/paging.h"
+#include "x86/vector.h"
+#include "x86/vmx.h"
+
+/* What a handler decided. */
+enum answer {
+	RESUME,  /* Linux goes on                                                                 */
+	LEAVE,   /* Linux goes on natively on this CPU, by Linux's own wish                       */
+	UNKNOWN, /* nothing sensible can be done here: a screen, and this CPU to native           */
+};
+
+/*
+ * Step over the instruction that exited, as the CPU would have: STI and MOV SS block for one
+ * instruction only, and single-stepping traps behind it. SDM vol. 3, 27.3.1.5.
+ */
+static void step_over(void)
+{
+	uint64_t blocking = insn_vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+	insn_vmwrite(VMCS_GUEST_RIP,
+		     insn_vmread(VMCS_GUEST_RIP) + insn_vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+	if (blocking & (VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS))
+		insn_vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+			     blocking & ~(uint64_t)(VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS));
+	if (insn_vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF)
+		insn_vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+			     insn_vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) |
+				     VMX_PENDING_DEBUG_BS);
+}
+
+static unsigned int guest_cpl(void)
+{
+	return insn_vmread(VMCS_GUEST_SS_ACCESS_RIGHTS) >> SEGMENT_AR_DPL_SHIFT & 3;
+}
+
+static enum answer inject_ud(void)
+{
+	event_inject_exception(VECTOR_UD, false, 0);
+	return RESUME;
+}
+
+static enum answer inject_gp(void)
+{
+	event_inject_exception(VECTOR_GP, true, 0);
+	return RESUME;
+}
+
+static enum answer exit_undefined(struct cpu *cpu)
+{
+	(void)cpu;
+	return inject_ud();
+}
+
+static enum answer exit_unknown(struct cpu *cpu)
+{
+	(void)cpu;
+	return UNKNOWN;
+}
+
+/* --- CPUID -------------------------------------------------------------------------------------- */
+
+#define SIGNATURE_EBX 0x6372654d /* "Merc" */
+#define SIGNATURE_ECX 0x56797275 /* "uryV" */
+#define SIGNATURE_EDX 0x31764d4d /* "MMv1" */
+
+/* Bits that mirror CR4, which is the VMM's at the moment; the guest must see its own. */
+static uint32_t mirror(uint32_t reg, uint32_t feature, uint64_t cr4_bit)
+{
+	return insn_vmread(VMCS_GUEST_CR4) & cr4_bit ? reg | feature : reg & ~feature;
+}
+
+static void hypervisor_leaf(uint32_t leaf, struct cpuid_regs *r)
+{
+	*r = (struct cpuid_regs){ 0 };
+	if (leaf == CPUID_LEAF_HYPERVISOR)
+		*r = (struct cpuid_regs){ CPUID_LEAF_HYPERVISOR + 1, SIGNATURE_EBX, SIGNATURE_ECX,
+					  SIGNATURE_EDX };
+	else if (leaf == CPUID_LEAF_HYPERVISOR + 1)
+		r->eax = MERCURY_ABI_VERSION;
+}
+
+static enum answer exit_cpuid(struct cpu *cpu)
+{
+	uint32_t leaf = (uint32_t)cpu->regs.rax, subleaf = (uint32_t)cpu->regs.rcx;
+	struct cpuid_regs r;
+
+	if (leaf >= CPUID_LEAF_HYPERVISOR && leaf <= CPUID_LEAF_HYPERVISOR_LAST)
+		hypervisor_leaf(leaf, &r);
+	else
+		insn_cpuid(leaf, subleaf, &r);
+	if (leaf == CPUID_LEAF_FEATURES) {
+		r.ecx = mirror(r.ecx, CPUID_OSXSAVE, CR4_OSXSAVE);
+		r.ecx = (r.ecx | CPUID_HYPERVISOR) & ~(uint32_t)CPUID_VMX;
+	} else if (leaf == CPUID_LEAF_EXTENDED_FEATURES && subleaf == 0) {
+		r.ecx = mirror(r.ecx, CPUID_OSPKE, CR4_PKE);
+	}
+	cpu->regs.rax = r.eax;
+	cpu->regs.rbx = r.ebx;
+	cpu->regs.rcx = r.ecx;
+	cpu->regs.rdx = r.edx;
+	step_over();
+	return RESUME;
+}
+
+/* --- Calls and VMX instructions ----------------------------------------------------------------- */
+
+static enum answer exit_vmcall(struct cpu *cpu)
+{
+	if (guest_cpl() || cpu->regs.rax != MERCURY_COOKIE)
+		return inject_ud();
+	step_over();
+	if (cpu->regs.rdi == MERCURY_CALL_LEAVE)
+		cpu->leaves_by_call = true;
+	cpu->regs.rax = vmm_dispatch(cpu, (enum mercury_call)cpu->regs.rdi, cpu->regs.rsi,
+				     cpu->regs.rdx);
+	cpu->leaves_by_call = false;
+	return RESUME;
+}
+
+/* Linux sees CR4.VMXE, so that its crash path executes VMXOFF: it wants the bare machine. */
+static enum answer exit_vmxoff(struct cpu *cpu)
+{
+	(void)cpu;
+	if (guest_cpl() || !(insn_vmread(VMCS_CR4_READ_SHADOW) & CR4_VMXE))
+		return inject_ud();
+	step_over();
+	return LEAVE;
+}
+
+/* --- Registers ---------------------------------------------------------------------------------- */
+
+static uint64_t gpr(struct cpu *cpu, unsigned int number)
+{
+	/* In the numbering of instructions, which is the order of struct regs; RSP is in the VMCS. */
+	return number == X86_RSP ? insn_vmread(VMCS_GUEST_RSP) : (&cpu->regs.rax)[number];
+}
+
+/*
+ * Only bits that the host owns exit: CR4.VMXE going away means the CPU to native (relocate_kernel
+ * does that), and so does a change of a bit whose feature is not handled.
+ */
+static enum answer exit_cr_access(struct cpu *cpu)
+{
+	uint64_t q = insn_vmread(VMCS_EXIT_QUALIFICATION), value;
+
+	if (VMX_QUAL_CR_TYPE(q) != VMX_CR_MOV_TO)
+		return UNKNOWN;
+	value = gpr(cpu, VMX_QUAL_CR_GPR(q));
+	if (VMX_QUAL_CR_NUMBER(q) == 4) {
+		insn_vmwrite(VMCS_GUEST_CR4, value);
+		insn_vmwrite(VMCS_CR4_READ_SHADOW, value);
+	} else if (VMX_QUAL_CR_NUMBER(q) == 0) {
+		insn_vmwrite(VMCS_GUEST_CR0, value);
+		insn_vmwrite(VMCS_CR0_READ_SHADOW, value);
+	} else {
+		return UNKNOWN;
+	}
+	step_over();
+	return LEAVE;
+}
+
+static enum answer exit_xsetbv(struct cpu *cpu)
+{
+	uint64_t value = (uint32_t)cpu->regs.rax | cpu->regs.rdx << 32;
+
+	if (!insn_xsetbv_safe((uint32_t)cpu->regs.rcx, value))
+		return inject_gp();
+	step_over();
+	return RESUME;
+}
+
+/* INVD would lose what the VMM wrote: write back as well. */
+static enum answer exit_invd(struct cpu *cpu)
+{
+	(void)cpu;
+	insn_wbinvd();
+	step_over();
+	return RESUME;
+}
+
+/* Outside the bitmaps no MSR exists that Linux could have used natively. */
+static enum answer exit_rdmsr(struct cpu *cpu)
+{
+	uint64_t value;
+
+	if (!insn_rdmsr_safe((uint32_t)cpu->regs.rcx, &value))
+		return inject_gp();
+	cpu->regs.rax = (uint32_t)value;
+	cpu->regs.rdx = value >> 32;
+	step_over();
+	return RESUME;
+}
+
+/*
+ * The MTRRs are the only MSRs whose writes are asked for by the bitmap. Linux changes them on all
+ * CPUs together; each goes native, and the P2M is built anew from the new types before the next
+ * switch.
+ */
+static enum answer exit_wrmsr(struct cpu *cpu)
+{
+	uint32_t msr = (uint32_t)cpu->regs.rcx;
+
+	if (!insn_wrmsr_safe(msr, (uint32_t)cpu->regs.rax | cpu->regs.rdx << 32))
+		return inject_gp();
+	step_over();
+	if (msr < MSR_IA32_MTRR_PHYSBASE0 || msr > MSR_IA32_MTRR_DEF_TYPE)
+		return RESUME;
+	console_line("cpu %u: Linux wrote memory-type MSR %x", cpu->index, msr);
+	return LEAVE;
+}
+
+/* --- The EPT ------------------------------------------------------------------------------------ */
+
+static enum answer exit_ept_violation(struct cpu *cpu)
+{
+	uint64_t q = insn_vmread(VMCS_EXIT_QUALIFICATION);
+	uint64_t pa = insn_vmread(VMCS_GUEST_PHYSICAL_ADDRESS) & ~(PAGE_4K - 1);
+	bool vectoring = insn_vmread(VMCS_IDT_VECTORING_INFO) & VMX_EVENT_VALID;
+
+	if (!ept_violation(cpu, pa, q & VMX_QUAL_EPT_WRITE))
+		return UNKNOWN;
+	/* IRET had unblocked NMIs before its access faulted; it will be executed again. */
+	if (!vectoring && q & VMX_QUAL_EPT_NMI_UNBLOCKING)
+		insn_vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
+			     insn_vmread(VMCS_GUEST_INTERRUPTIBILITY) | VMX_BLOCKING_NMI);
+	event_reinject();
+	return RESUME;
+}
+
+/* The instruction whose write we let through to the sink has been executed. */
+static enum answer exit_monitor_trap_flag(struct cpu *cpu)
+{
+	ept_stepped(cpu);
+	return RESUME;
+}
+
+/* --- Events ------------------------------------------------------------------------------------- */
+
+/* The exception bitmap is 0: an NMI, while NMI exiting is on to wait for a window. */
+static enum answer exit_nmi(struct cpu *cpu)
+{
+	cpu->waiting |= PENDING_NMI;
+	return RESUME;
+}
+
+static enum answer exit_nmi_window(struct cpu *cpu)
+{
+	event_window_open(cpu);
+	return RESUME;
+}
+
+/* --- The table ---------------------------------------------------------------------------------- */
+
+static enum answer (*const handlers[VMX_REASON_COUNT])(struct cpu *) = {
+	[VMX_REASON_EXCEPTION_OR_NMI] = exit_nmi,
+	[VMX_REASON_NMI_WINDOW] = exit_nmi_window,
+	[VMX_REASON_CPUID] = exit_cpuid,
+	[VMX_REASON_GETSEC] = exit_undefined,
+	[VMX_REASON_INVD] = exit_invd,
+	[VMX_REASON_VMCALL] = exit_vmcall,
+	[VMX_REASON_VMCLEAR] = exit_undefined,
+	[VMX_REASON_VMLAUNCH] = exit_undefined,
+	[VMX_REASON_VMPTRLD] = exit_undefined,
+	[VMX_REASON_VMPTRST] = exit_undefined,
+	[VMX_REASON_VMREAD] = exit_undefined,
+	[VMX_REASON_VMRESUME] = exit_undefined,
+	[VMX_REASON_VMWRITE] = exit_undefined,
+	[VMX_REASON_VMXOFF] = exit_vmxoff,
+	[VMX_REASON_VMXON] = exit_undefined,
+	[VMX_REASON_INVEPT] = exit_undefined,
+	[VMX_REASON_INVVPID] = exit_undefined,
+	[VMX_REASON_VMFUNC] = exit_undefined,
+	[VMX_REASON_CR_ACCESS] = exit_cr_access,
+	[VMX_REASON_XSETBV] = exit_xsetbv,
+	[VMX_REASON_RDMSR] = exit_rdmsr,
+	[VMX_REASON_WRMSR] = exit_wrmsr,
+	[VMX_REASON_EPT_VIOLATION] = exit_ept_violation,
+	[VMX_REASON_MONITOR_TRAP_FLAG] = exit_monitor_trap_flag,
+};
+
+#define REASON_NAME(name, number, sentence) [number] = #name,
+static const char *const reason_names[VMX_REASON_COUNT] = { VMX_EXIT_REASONS(REASON_NAME) };
+
+static void screen(struct cpu *cpu, uint32_t reason)
+{
+	const char *name = reason < VMX_REASON_COUNT ? reason_names[reason] : NULL;
+	const struct regs *r = &cpu->regs;
+
+	cpu_refuse(cpu, MERCURY_E_FORCED, reason,
+		   "VM exit %u (%s), qualification %lx, rip %016lx has no answer: this CPU to native",
+		   reason, name ? name : "unknown", insn_vmread(VMCS_EXIT_QUALIFICATION),
+		   insn_vmread(VMCS_GUEST_RIP));
+	console_line("physical %016lx linear %016lx vectoring %lx interruptibility %lx",
+		     insn_vmread(VMCS_GUEST_PHYSICAL_ADDRESS), insn_vmread(VMCS_GUEST_LINEAR_ADDRESS),
+		     insn_vmread(VMCS_IDT_VECTORING_INFO), insn_vmread(VMCS_GUEST_INTERRUPTIBILITY));
+	console_line("cr0 %lx cr3 %lx cr4 %lx rflags %lx rsp %016lx", insn_vmread(VMCS_GUEST_CR0),
+		     insn_vmread(VMCS_GUEST_CR3), insn_vmread(VMCS_GUEST_CR4),
+		     insn_vmread(VMCS_GUEST_RFLAGS), insn_vmread(VMCS_GUEST_RSP));
+	console_line("rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
+	console_line("rsi %016lx rdi %016lx rbp %016lx r8  %016lx", r->rsi, r->rdi, r->rbp, r->r8);
+}
+
+/*
+ * From CPL 0 the CPU goes native where it stands. From user space it cannot: the tail is kernel text
+ * that PTI does not map there. So Linux is asked by an NMI, whose handler makes the call.
+ */
+static void to_native(struct cpu *cpu)
+{
+	if (!guest_cpl())
+		vmm_force_native(cpu);
+	event_reinject();
+	cpu_shared(cpu)->asks_leave = 1;
+	__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);
+}
+
+/* VM entry refused the state: the audit missed something. Linux never left the native state. */
+static _Noreturn void entry_failed(struct cpu *cpu, uint32_t reason)
+{
+	struct state *s = &cpu->state;
+
+	cpu_refuse(cpu, MERCURY_E_ENTRY, reason,
+		   "VM entry failed with exit reason %x, qualification %lx; Linux is native again",
+		   reason, insn_vmread(VMCS_EXIT_QUALIFICATION));
+	if (cpu->entered)
+		vmm_fatal(cpu);
+	vo_vmx.leave(cpu);
+	cpu->mode = MODE_PREPARED;
+	state_set_result(s, MERCURY_E_ENTRY);
+	vo_native.load(cpu, s);
+	insn_stop();
+}
+
+void vmx_handle_exit(struct cpu *cpu)
+{
+	uint32_t field = insn_vmread(VMCS_EXIT_REASON);
+	uint32_t reason = VMX_REASON_BASIC(field);
+	enum answer answer = UNKNOWN;
+
+	if (field & VMX_REASON_ENTRY_FAILURE)
+		entry_failed(cpu, field);
+	cpu->entered = true;
+	if (reason < MERCURY_EXIT_REASONS)
+		cpu_shared(cpu)->exits[reason]++;
+	if (reason < VMX_REASON_COUNT)
+		answer = (handlers[reason] ? handlers[reason] : exit_unknown)(cpu);
+	if (answer == RESUME)
+		return;
+	if (answer == UNKNOWN)
+		screen(cpu, reason);
+	to_native(cpu);
+}
+
+_Noreturn void vmx_resume_failed(struct cpu *cpu)
+{
+	cpu_refuse(cpu, MERCURY_E_FORCED, insn_vmread(VMCS_VM_INSTRUCTION_ERROR),
+		   "VMRESUME failed with VM-instruction error %lu: this CPU to native",
+		   insn_vmread(VMCS_VM_INSTRUCTION_ERROR));
+	vmm_fatal(cpu);
+}

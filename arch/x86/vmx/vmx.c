@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The virtual object "vmx": probe, warm VMCS, audit, VMXON to VMLAUNCH, and the way out. */
+#include <stddef.h>
+
+#include "audit.h"
+#include "call.h"
+#include "cpu.h"
+#include "ept.h"
+#include "ept_fault.h"
+#include "event.h"
+#include "insn.h"
+#include "mtrr.h"
+#include "require.h"
+#include "vmcs.h"
+#include "vmx.h"
+#include "window.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
+#include "x86/vmx.h"
+
+/* The machine's: all CPUs are alike, or are refused. */
+static struct {
+	bool known;
+	struct vmx_capability capability;
+	struct vmx_features features;
+	struct vmx_controls controls;
+	struct mtrr_state mtrr;
+} machine;
+
+static uint8_t msr_bitmap[MERCURY_PAGE_SIZE] __attribute__((aligned(MERCURY_PAGE_SIZE)));
+static uint8_t zero_page[MERCURY_PAGE_SIZE] __attribute__((aligned(MERCURY_PAGE_SIZE)));
+static uint8_t sink_page[MERCURY_PAGE_SIZE] __attribute__((aligned(MERCURY_PAGE_SIZE)));
+
+/* --- The P2M ------------------------------------------------------------------------------------ */
+
+enum mercury_error vmx_p2m_init(struct p2m *p2m)
+{
+	struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
+	struct vmx_capability capability;
+
+	vmx_capability_read(&capability);
+	if (!vmx_has_ept(&capability))
+		return MERCURY_E_UNSUPPORTED;
+	mtrr_read(&machine.mtrr);
+	shared->uses_ept = 1;
+	return p2m_init(p2m, ept_format(&machine.mtrr, capability.ept_vpid & VMX_CAP_EPT_1G),
+			window_pa(zero_page), window_pa(sink_page));
+}
+
+void vmx_wipe_sink(void)
+{
+	__builtin_memset(sink_page, 0, sizeof(sink_page));
+}
+
+void vmx_flush(void)
+{
+	if (machine.controls.secondary & VMX_SECONDARY_ENABLE_EPT)
+		insn_invept(INVEPT_ALL, 0);
+	if (machine.controls.secondary & VMX_SECONDARY_ENABLE_VPID)
+		insn_invvpid(INVVPID_ALL, 0, 0);
+}
+
+/* --- Probe -------------------------------------------------------------------------------------- */
+
+static enum mercury_error learn_machine(struct cpu *cpu)
+{
+	struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
+	struct vmx_capability capability;
+	struct vmx_obstacle obstacle;
+
+	vmx_capability_read(&capability);
+	if (machine.known) {
+		if (!__builtin_memcmp(&capability, &machine.capability, sizeof(capability)))
+			return MERCURY_E_OK;
+		return cpu_refuse(cpu, MERCURY_E_UNSUPPORTED, 0,
+				  "this CPU's VT-x capabilities differ from the first CPU's");
+	}
+	vmx_features_read(&machine.features);
+	if (!vmx_controls_negotiate(&capability, &machine.features, machine_p2m.root,
+				    &machine.controls, &obstacle))
+		return cpu_refuse(cpu, MERCURY_E_UNSUPPORTED, 0,
+				  "VT-x %s: the CPU %s %s, which Mercury does not handle",
+				  obstacle.word, obstacle.forced ? "insists on" : "lacks",
+				  obstacle.name);
+	machine.capability = capability;
+	machine.known = true;
+	shared->uses_vpid = !!(machine.controls.secondary & VMX_SECONDARY_ENABLE_VPID);
+	return MERCURY_E_OK;
+}
+
+static enum mercury_error vmx_probe(struct cpu *cpu)
+{
+	struct vmx_facts facts;
+	const char *sentence;
+
+	vmx_facts_read(&facts);
+	sentence = vmx_unmet(&facts);
+	if (sentence)
+		return cpu_refuse(cpu, MERCURY_E_UNSUPPORTED, 0, "%s", sentence);
+	return learn_machine(cpu);
+}
+
+/* --- VMX operation ------------------------------------------------------------------------------ */
+
+static void write_revision(struct cpu *cpu, uint64_t slot_offset)
+{
+	*(uint32_t *)cpu_slot(cpu, slot_offset) = VMX_BASIC_REVISION(machine.capability.basic);
+}
+
+static enum mercury_error vmx_instruction_failed(struct cpu *cpu, enum mercury_error error,
+						 const char *what, bool has_vmcs)
+{
+	uint64_t number = has_vmcs ? insn_vmread(VMCS_VM_INSTRUCTION_ERROR) : 0;
+
+	return cpu_refuse(cpu, error, number, "%s failed, VM-instruction error %lu", what, number);
+}
+
+/* VMXON with CR4.VMXE = 1, and make the VMCS current; on failure VMX operation is left again. */
+static enum mercury_error vmx_on(struct cpu *cpu)
+{
+	write_revision(cpu, MERCURY_CPU_VMXON);
+	if (!insn_vmxon(cpu->vmxon_pa))
+		return vmx_instruction_failed(cpu, MERCURY_E_VMXON, "VMXON", false);
+	if (!insn_vmptrld(cpu->vmcs_pa)) {
+		insn_vmxoff();
+		return vmx_instruction_failed(cpu, MERCURY_E_VMPTRLD, "VMPTRLD", false);
+	}
+	return MERCURY_E_OK;
+}
+
+/* The VMCS's data go to memory and its launch state becomes clear. */
+static enum mercury_error vmx_off(struct cpu *cpu)
+{
+	bool ok = insn_vmclear(cpu->vmcs_pa);
+
+	insn_vmxoff();
+	if (!ok)
+		return vmx_instruction_failed(cpu, MERCURY_E_VMCLEAR, "VMCLEAR", false);
+	return MERCURY_E_OK;
+}
+
+/* --- Prepare: the warm VMCS --------------------------------------------------------------------- */
+
+/* Writes to the MTRRs exit; nothing else does. */
+static void fill_msr_bitmap(void)
+{
+	uint32_t msr;
+
+	for (msr = MSR_IA32_MTRR_PHYSBASE0; msr <= MSR_IA32_MTRR_DEF_TYPE; msr++)
+		if (msr != MSR_IA32_PAT)
+			msr_bitmap[VMX_MSR_BITMAP_WRITE_LOW + msr / 8] |= 1 << msr % 8;
+}
+
+/* CR4 bits whose change must exit: VMXE is ours; the others are features not handled. */
+#define CR4_OWNED (CR4_VMXE | CR4_LA57 | CR4_SMXE | CR4_KL | CR4_CET | CR4_PKS | CR4_UINTR |       \
+		   CR4_LASS | CR4_LAM_SUP | CR4_FRED)
+#define CR0_OWNED (CR0_PE | CR0_PG | CR0_NE)
+
+static bool write_constants(struct cpu *cpu)
+{
+	const struct vmcs_constants constants = {
+		.controls = machine.controls,
+		.host_cr3 = mercury_boot.vmm_root |
+			    (insn_read_cr4() & CR4_PCIDE ? MERCURY_PCID_VMM : 0),
+		.msr_bitmap_pa = window_pa(msr_bitmap),
+		.eptp = machine.controls.secondary & VMX_SECONDARY_ENABLE_EPT ?
+				ept_pointer(window_pa(machine_p2m.root)) :
+				0,
+		.cr4_mask = CR4_OWNED,
+		.cr0_mask = CR0_OWNED,
+	};
+
+	cpu->host_sysenter_cs = insn_rdmsr(MSR_IA32_SYSENTER_CS);
+	cpu->host_sysenter_esp = insn_rdmsr(MSR_IA32_SYSENTER_ESP);
+	cpu->host_sysenter_eip = insn_rdmsr(MSR_IA32_SYSENTER_EIP);
+	return vmcs_write_constants(cpu, &constants);
+}
+
+/* In VMX operation, VMCS not current: VMCLEAR it, then write it. */
+static enum mercury_error write_warm(struct cpu *cpu)
+{
+	__builtin_memset(cpu_slot(cpu, MERCURY_CPU_VMCS), 0, MERCURY_PAGE_SIZE);
+	write_revision(cpu, MERCURY_CPU_VMCS);
+	if (!insn_vmclear(cpu->vmcs_pa))
+		return vmx_instruction_failed(cpu, MERCURY_E_VMCLEAR, "VMCLEAR", false);
+	if (!insn_vmptrld(cpu->vmcs_pa))
+		return vmx_instruction_failed(cpu, MERCURY_E_VMPTRLD, "VMPTRLD", false);
+	if (!write_constants(cpu))
+		return vmx_instruction_failed(cpu, MERCURY_E_VMWRITE, "VMWRITE", true);
+	return MERCURY_E_OK;
+}
+
+static void set_warm(struct cpu *cpu, bool warm)
+{
+	cpu->warm = warm;
+	cpu_shared(cpu)->is_warm = warm;
+}
+
+static enum mercury_error vmx_prepare(struct cpu *cpu)
+{
+	uint64_t cr4 = insn_read_cr4();
+	enum mercury_error error, off;
+
+	fill_msr_bitmap();
+	set_warm(cpu, false);
+	/* Owned by another: stay cold. The vote refuses while that lasts; then we warm up there. */
+	if (cr4 & CR4_VMXE)
+		return MERCURY_E_OK;
+	insn_write_cr4(cr4 | CR4_VMXE);
+	write_revision(cpu, MERCURY_CPU_VMXON);
+	if (!insn_vmxon(cpu->vmxon_pa)) {
+		insn_write_cr4(cr4);
+		return vmx_instruction_failed(cpu, MERCURY_E_VMXON, "VMXON", false);
+	}
+	error = write_warm(cpu);
+	off = vmx_off(cpu);
+	insn_write_cr4(cr4);
+	error = error ? error : off;
+	set_warm(cpu, !error);
+	return error;
+}
+
+static void vmx_discard(struct cpu *cpu)
+{
+	set_warm(cpu, false);
+}
+
+/* --- Capture, audit, leave, load ---------------------------------------------------------------- */
+
+static void vmx_capture(struct cpu *cpu, struct state *state)
+{
+	vmcs_read_state(cpu, state);
+	event_take_back(cpu);
+	state->returns_result = cpu->leaves_by_call;
+}
+
+static bool mtrrs_changed(void)
+{
+	struct mtrr_state now;
+
+	mtrr_read(&now);
+	return __builtin_memcmp(&now, &machine.mtrr, sizeof(now));
+}
+
+static enum mercury_error vmx_audit_state(struct cpu *cpu, const struct state *state)
+{
+	const char *problem;
+
+	if (state->cr4 & CR4_VMXE)
+		return cpu_refuse(cpu, MERCURY_E_OWNED, 0,
+				  "VMX is owned by another (CR4.VMXE is set), KVM for instance: end "
+				  "its guests and unload kvm_intel");
+	if (!cpu->warm) {
+		enum mercury_error error = vmx_prepare(cpu);
+
+		if (error)
+			return error;
+	}
+	problem = vmx_audit(state, &machine.capability, machine.features.maxphyaddr);
+	if (problem)
+		return cpu_refuse(cpu, MERCURY_E_AUDIT, 0, "VM entry would fail: %s", problem);
+	if (machine_p2m.root && mtrrs_changed())
+		return cpu_refuse(cpu, MERCURY_E_UNSUPPORTED, 0,
+				  "the MTRRs changed since the module was loaded: load it again");
+	return MERCURY_E_OK;
+}
+
+static void vmx_leave(struct cpu *cpu)
+{
+	ept_stop_stepping(cpu);
+	vmx_off(cpu);
+}
+
+static enum mercury_error vmx_load(struct cpu *cpu, struct state *state)
+{
+	enum mercury_error error;
+
+	/* Linux has set CR4.VMXE by its own function where the kernel lets a module call it. */
+	if (!(state->cr4 & CR4_VMXE))
+		insn_write_cr4(state->cr4 | CR4_VMXE);
+	error = vmx_on(cpu);
+	if (error)
+		return error;
+	if (!vmcs_write_state(cpu, state)) {
+		error = vmx_instruction_failed(cpu, MERCURY_E_VMWRITE, "VMWRITE", true);
+		vmx_off(cpu);
+		return error;
+	}
+	/* Nothing cached in an earlier virtual episode may serve this one. */
+	vmx_flush();
+	cpu->regs = state->regs;
+	cpu->entered = false;
+	cpu_shared(cpu)->is_virtual = 1;
+	insn_vmlaunch(cpu);
+	cpu_shared(cpu)->is_virtual = 0;
+	error = vmx_instruction_failed(cpu, MERCURY_E_VMLAUNCH, "VMLAUNCH", true);
+	event_take_back(cpu);
+	vmx_off(cpu);
+	return error;
+}
+
+const struct vo vo_vmx = {
+	.name = "vmx",
+	.probe = vmx_probe,
+	.prepare = vmx_prepare,
+	.discard = vmx_discard,
+	.capture = vmx_capture,
+	.audit = vmx_audit_state,
+	.leave = vmx_leave,
+	.load = vmx_load,
+};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The virtual object "vmx": Linux as the guest of this VMM under VT-x. */
+#ifndef ARCH_X86_VMX_H
+#define ARCH_X86_VMX_H
+
+#include "mercury/p2m.h"
+#include "mercury/vo.h"
+
+extern const struct vo vo_vmx;
+
+/* An empty P2M over the EPT. Errors: UNSUPPORTED without EPT, NO_MEMORY. */
+enum mercury_error vmx_p2m_init(struct p2m *p2m);
+
+/* A VM exit arrived; returns to resume Linux. */
+void vmx_handle_exit(struct cpu *cpu);
+
+/* VMRESUME failed. */
+_Noreturn void vmx_resume_failed(struct cpu *cpu);
+
+/* Make the page that dropped writes went to zero again. */
+void vmx_wipe_sink(void);
+
+/* Drop every translation that VT-x cached: guest-physical, combined and linear. */
+void vmx_flush(void);
+
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The window, from inside: its pages' PTEs lie in it as one array. */
+#include "cpu.h"
+#include "insn.h"
+#include "window.h"
+#include "x86/paging.h"
+
+void *window_at(uint64_t offset)
+{
+	return (void *)(MERCURY_WINDOW_BASE + offset);
+}
+
+uint64_t *window_ptes(uint64_t offset)
+{
+	uint64_t *ptes = window_at(MERCURY_WINDOW_PTES);
+
+	return &ptes[offset / MERCURY_PAGE_SIZE];
+}
+
+uint64_t window_pa(const void *address)
+{
+	uint64_t offset = (uint64_t)address - MERCURY_WINDOW_BASE;
+
+	return (*window_ptes(offset) & PAGING_ADDRESS) + paging_offset(offset, 1);
+}
+
+void *window_fixmap(struct cpu *cpu, uint64_t pa)
+{
+	void *address = cpu_slot(cpu, MERCURY_CPU_FIXMAP);
+
+	*window_ptes((uint64_t)address - MERCURY_WINDOW_BASE) =
+		(pa & PAGING_ADDRESS) | PAGING_P | PAGING_A | PAGING_XD;
+	insn_invlpg((uint64_t)address);
+	return address;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The contract between the module (Linux) and the VMM image: data only.
+ *
+ * Both sides include this header and nothing else of each other. It uses the compiler's own
+ * fixed-width types because one side has no <stdint.h> and the other no <linux/types.h>.
+ */
+#ifndef ABI_MERCURY_H
+#define ABI_MERCURY_H
+
+#ifndef __ASSEMBLER__
+
+typedef __UINT8_TYPE__ mer_u8;
+typedef __UINT32_TYPE__ mer_u32;
+typedef __UINT64_TYPE__ mer_u64;
+typedef __INT64_TYPE__ mer_s64;
+
+#define MER_ASSERT_OFFSET(type, member, offset)                                                    \
+	_Static_assert(__builtin_offsetof(struct type, member) == (offset), #type "." #member)
+#define MER_ASSERT_SIZE(type, size) _Static_assert(sizeof(struct type) == (size), "size of " #type)
+
+#endif /* __ASSEMBLER__ */
+
+#define MERCURY_ABI_VERSION 1
+#define MERCURY_MAGIC 0x5952554352454d00 /* "\0MERCURY", little endian */
+
+/* --- The window: address space, not memory ----------------------------------------------------- */
+
+/* PML4 slot 509, unused by Linux with 4-level paging, the same on every backend. */
+#define MERCURY_WINDOW_BASE 0xfffffe8000000000
+#define MERCURY_WINDOW_SIZE 0x4000000
+#define MERCURY_WINDOW_PML4_SLOT 509
+#define MERCURY_PAGE_SIZE 0x1000
+
+/* Offsets into the window. Everything in it is mapped by 4 KiB pages. */
+#define MERCURY_WINDOW_IMAGE 0x0000000  /* text RX, rodata R, data RW                             */
+#define MERCURY_WINDOW_PTES 0x0200000   /* the window's own leaf PTEs, as one array (R/W)         */
+#define MERCURY_WINDOW_SHARED 0x0300000 /* struct mercury_shared; Linux sees it while virtual     */
+#define MERCURY_WINDOW_POOL 0x0800000   /* pages for the P2M's tables                             */
+#define MERCURY_WINDOW_CPUS 0x2000000   /* MERCURY_CPU_SLOT bytes for each CPU                    */
+
+#define MERCURY_POOL_MAX_PAGES ((MERCURY_WINDOW_CPUS - MERCURY_WINDOW_POOL) / MERCURY_PAGE_SIZE)
+#define MERCURY_MAX_CPUS ((MERCURY_WINDOW_SIZE - MERCURY_WINDOW_CPUS) / MERCURY_CPU_SLOT)
+
+/* Offsets into one CPU's slot; the first page stays unmapped and guards the stack. */
+#define MERCURY_CPU_SLOT 0x8000
+#define MERCURY_CPU_STACK 0x1000 /* two pages of stack, growing down from ...                   */
+#define MERCURY_CPU_STACK_PAGES 2
+#define MERCURY_CPU_DATA 0x2800   /* ... the CPU's own data in their last part                  */
+#define MERCURY_CPU_FIXMAP 0x3000 /* one PTE that the VMM points at any physical page          */
+#define MERCURY_CPU_ROOT 0x4000   /* transition root; physically 8 KiB aligned, see gate       */
+#define MERCURY_CPU_VMCS 0x5000
+#define MERCURY_CPU_VMXON 0x6000
+#define MERCURY_CPU_SHARED 0x7000 /* struct mercury_cpu_shared; Linux sees it while virtual    */
+
+/*
+ * Process-context identifiers of the transition roots and of the VMM's own root, used only when
+ * CR4.PCIDE = 1. Linux uses 1-6 and, for the user half under PTI, the same with bit 11 set.
+ */
+#define MERCURY_PCID_TRANSITION 0x7f0
+#define MERCURY_PCID_VMM 0x7f1
+
+/* --- Calls -------------------------------------------------------------------------------------- */
+
+/*
+ * Linux native: through the gate, on the transition root, interrupts off: rdi the call, rsi and rdx
+ * its arguments, rcx the CPU's data (MERCURY_CPU_DATA in its slot), r8 Linux's CR3.
+ * Linux virtual: VMCALL from CPL 0 with MERCURY_COOKIE in rax and the call in rdi, rsi, rdx.
+ * Both return a mercury_error in rax.
+ */
+#define MERCURY_COOKIE 0x4d455243564d4d31
+
+#ifndef __ASSEMBLER__
+
+enum mercury_call {
+	MERCURY_CALL_INIT,     /* once, on any CPU: descriptor tables, features, empty P2M        */
+	MERCURY_CALL_INIT_CPU, /* on each CPU: GDT, TSS, stack                                    */
+	MERCURY_CALL_MAP,      /* P2M identity over [arg0, arg1); bounded work for small ranges   */
+	MERCURY_CALL_HIDE,     /* hide boot.hidden from Linux                                     */
+	MERCURY_CALL_PREPARE,  /* on each CPU: can this CPU do it? then build its state, warm     */
+	MERCURY_CALL_AUDIT,    /* on each CPU: would entering succeed now? the vote               */
+	MERCURY_CALL_DISCARD,  /* on each CPU: take the vote back                                 */
+	MERCURY_CALL_ENTER,    /* on each CPU: returns in virtual mode, or natively with an error */
+	MERCURY_CALL_LEAVE,    /* on each CPU, virtual: returns natively                          */
+	MERCURY_CALL_NR
+};
+
+/* Every reason for which the VMM refuses or fails: name, the errno Linux shows, the sentence. */
+#define MERCURY_ERRORS(E)                                                                          \
+	E(OK, 0, "no error")                                                                       \
+	E(BAD_CALL, EINVAL, "the VMM does not know this call")                                     \
+	E(BAD_STATE, EINVAL, "the call does not fit this CPU's state")                             \
+	E(UNSUPPORTED, ENODEV, "this CPU cannot do it")                                            \
+	E(OWNED, EBUSY, "VMX is owned by another (CR4.VMXE is set); unload it, KVM for instance")  \
+	E(AUDIT, EINVAL, "the captured state would not pass VM entry")                             \
+	E(NO_MEMORY, ENOMEM, "the VMM's page pool is exhausted")                                   \
+	E(VMXON, EIO, "VMXON failed")                                                              \
+	E(VMCLEAR, EIO, "VMCLEAR failed")                                                          \
+	E(VMPTRLD, EIO, "VMPTRLD failed")                                                          \
+	E(VMWRITE, EIO, "VMWRITE failed")                                                          \
+	E(VMLAUNCH, EIO, "VMLAUNCH failed")                                                        \
+	E(ENTRY, EIO, "VM entry failed on the guest state")                                        \
+	E(P2M, EIO, "the P2M is not the identity")                                                 \
+	E(FORCED, EIO, "the VMM put this CPU back to native by itself; see the log")
+
+#define E(name, errno_, text) MERCURY_E_##name,
+enum mercury_error { MERCURY_ERRORS(E) MERCURY_E_NR };
+#undef E
+
+/* --- The image ---------------------------------------------------------------------------------- */
+
+/* First bytes of the image; segments are page aligned and contiguous from the window's base. */
+struct mercury_header {
+	mer_u64 magic;
+	mer_u32 abi_version;
+	mer_u32 crc32;       /* IEEE 802.3, of the file after this header                         */
+	mer_u64 file_size;   /* bytes in the file, header included                                */
+	mer_u64 text_end;    /* [0, text_end) is mapped read, execute                             */
+	mer_u64 rodata_end;  /* [text_end, rodata_end) read only                                  */
+	mer_u64 memory_size; /* [rodata_end, memory_size) read, write; zero beyond file_size      */
+	mer_u64 entry;       /* offset of the call entry                                          */
+	mer_u64 boot;        /* offset of struct mercury_boot                                     */
+};
+MER_ASSERT_SIZE(mercury_header, 64);
+
+/* --- What the module tells the VMM before MERCURY_CALL_INIT ------------------------------------- */
+
+struct mercury_range {
+	mer_u64 start; /* physical, bytes */
+	mer_u64 end;
+};
+
+#define MERCURY_MAX_HIDDEN 2048 /* 2 MiB chunks, or single pages where no chunk was to be had */
+
+struct mercury_boot {
+	mer_u64 vmm_root;   /* physical address of the VMM's own PML4                             */
+	mer_u64 gate_tail;  /* Linux virtual address where a leaving CPU lands                    */
+	mer_u64 ram_top;    /* end of the highest RAM range                                       */
+	mer_u32 nr_cpus;    /* CPU slots in use                                                   */
+	mer_u32 pool_pages; /* pages mapped at MERCURY_WINDOW_POOL                                */
+	mer_u32 ept;        /* 0 off, 1 use it if the CPU has it                                  */
+	mer_u32 nr_hidden;
+	struct mercury_range hidden[MERCURY_MAX_HIDDEN];
+};
+MER_ASSERT_OFFSET(mercury_boot, hidden, 40);
+
+/* What only Linux knows of a CPU; passed with MERCURY_CALL_INIT_CPU. */
+struct mercury_cpu_boot {
+	mer_u64 gdt_rw;    /* Linux's writable alias of this CPU's GDT                            */
+	mer_u64 root_pa;   /* physical addresses of the pages in this CPU's slot                  */
+	mer_u64 vmcs_pa;
+	mer_u64 vmxon_pa;
+};
+
+/* --- What both see while Linux is virtual ------------------------------------------------------- */
+
+#define MERCURY_EXIT_REASONS 80
+#define MERCURY_TEXT 200
+
+/* One CPU's page. Written by the VMM; the module only reads. */
+struct mercury_cpu_shared {
+	mer_u32 is_virtual;           /* 1 while Linux runs virtual on this CPU                   */
+	mer_u32 is_warm;              /* the backend's constant state is written                  */
+	mer_u64 error;                /* mercury_error of the last call that failed               */
+	mer_u64 detail;               /* VM-instruction error, exit reason, MSR ...: see text     */
+	char text[MERCURY_TEXT];      /* the sentence for the user, what and why                  */
+	mer_u64 exits[MERCURY_EXIT_REASONS]; /* VM exits by basic exit reason                     */
+	mer_u64 nmis_in_root;         /* NMIs that arrived while the VMM ran                      */
+	mer_u64 mcs_in_root;          /* machine checks that did                                  */
+	mer_u64 dropped_writes;       /* writes to the hidden window                              */
+	mer_u64 forced;               /* times this CPU went native without the call              */
+	mer_u64 asks_leave;           /* the VMM asks Linux, by an NMI, to leave virtual mode     */
+};
+
+#define MERCURY_LOG_SIZE 12288
+
+/* The machine's pages: facts, and a ring of text that survives the VMM. */
+struct mercury_shared {
+	mer_u64 log_head; /* bytes ever written; the ring holds the last MERCURY_LOG_SIZE         */
+	mer_u32 uses_ept;
+	mer_u32 uses_vpid;
+	mer_u32 pool_used; /* pages */
+	mer_u32 initialised;
+	char log[MERCURY_LOG_SIZE];
+};
+
+#define MERCURY_SHARED_PAGES ((sizeof(struct mercury_shared) + MERCURY_PAGE_SIZE - 1) / MERCURY_PAGE_SIZE)
+
+_Static_assert(sizeof(struct mercury_cpu_shared) <= MERCURY_PAGE_SIZE, "one page for each CPU");
+_Static_assert(MERCURY_MAX_CPUS == 1024, "the CPU slots fill the window's second half");
+
+#endif /* __ASSEMBLER__ */
+#endif /* ABI_MERCURY_H */

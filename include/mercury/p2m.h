@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The P2M: from Linux's pseudo-physical addresses to the machine's, for each page its access rights
+ * and memory type; identity by default. What virtual mode is for (protection, dirty logging, copy on
+ * write) is written once against this interface. It is a radix tree of tables with 512 entries; what
+ * an entry looks like is the format's business: EPT, or ring 1's shadow page tables.
+ *
+ * Frame numbers count 4 KiB pages; an order is the base-2 logarithm of a mapping's pages.
+ */
+#ifndef MERCURY_P2M_H
+#define MERCURY_P2M_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/mercury.h"
+
+#define P2M_ORDER_4K 0
+#define P2M_ORDER_2M 9
+#define P2M_ORDER_1G 18
+#define P2M_ORDER_ROOT 27 /* what one entry of the root covers: 512 GiB                           */
+#define P2M_ENTRIES 512
+
+#define P2M_READ 1u
+#define P2M_WRITE 2u
+#define P2M_EXECUTE 4u
+#define P2M_ALL (P2M_READ | P2M_WRITE | P2M_EXECUTE)
+
+struct p2m_page {
+	uint64_t mfn;
+	uint32_t order;
+	uint32_t access; /* P2M_READ ...                                                          */
+	uint32_t type;   /* memory type, the architecture's number                                */
+};
+
+struct p2m_format {
+	uint32_t max_order;
+	uint64_t (*make_leaf)(const struct p2m_page *page);
+	uint64_t (*make_table)(uint64_t pa);
+	bool (*is_present)(uint64_t entry);
+	bool (*is_leaf)(uint64_t entry, uint32_t order);
+	/* Of a leaf: everything. Of a table: mfn is the table's frame. */
+	void (*decode)(uint64_t entry, uint32_t order, struct p2m_page *page);
+	/* Is [start, start + size) of one memory type? Physical bytes. */
+	bool (*type_of)(uint64_t start, uint64_t size, uint32_t *type);
+};
+
+struct p2m {
+	const struct p2m_format *format;
+	uint64_t *root;
+	uint64_t *hidden;   /* a table of 512 leaves to the zero page, shared by all hidden chunks */
+	uint64_t zero_pa, sink_pa;
+	uint64_t foreign;   /* 4 KiB pages that are neither identity with all rights nor hidden   */
+	uint32_t lock;
+};
+
+/*
+ * An empty P2M. `zero_pa`, `sink_pa`: pages that reads of hidden memory come from and that a dropped
+ * write goes to. Errors: NO_MEMORY.
+ */
+enum mercury_error p2m_init(struct p2m *p2m, const struct p2m_format *format, uint64_t zero_pa,
+			    uint64_t sink_pa);
+
+/* Map [start, end) bytes to itself with the largest pages that are of one type. Errors: NO_MEMORY. */
+enum mercury_error p2m_map_identity(struct p2m *p2m, uint64_t start, uint64_t end);
+
+/* What `gfn` maps to; false where nothing is mapped. page->mfn is that of `gfn` itself. */
+bool p2m_lookup(struct p2m *p2m, uint64_t gfn, struct p2m_page *page);
+
+/* Map the aligned block of `page->order` at `gfn`, splitting what is larger. Errors: NO_MEMORY. */
+enum mercury_error p2m_set(struct p2m *p2m, uint64_t gfn, const struct p2m_page *page);
+
+/* Give the mapped pages of [start, end) bytes `access`. The caller flushes. Errors: NO_MEMORY. */
+enum mercury_error p2m_protect(struct p2m *p2m, uint64_t start, uint64_t end, uint32_t access);
+
+/* Make the mapping of `gfn` no larger than `order`. Errors: NO_MEMORY. */
+enum mercury_error p2m_split(struct p2m *p2m, uint64_t gfn, uint32_t order);
+
+/* Replace tables below the aligned block of `order` by one leaf if they say no more than it would. */
+bool p2m_collapse(struct p2m *p2m, uint64_t gfn, uint32_t order);
+
+/* Hide [start, end) bytes, page aligned: reads give zero, writes fault. Errors: NO_MEMORY. */
+enum mercury_error p2m_hide(struct p2m *p2m, uint64_t start, uint64_t end);
+
+/* Is `gfn` hidden? If so let one write through, to the sink; p2m_rehide() takes it back. */
+bool p2m_let_drop(struct p2m *p2m, uint64_t gfn);
+void p2m_rehide(struct p2m *p2m, uint64_t gfn);
+
+/* Is every mapping that is not hidden the identity with all rights? Then native mode sees the same. */
+bool p2m_is_identity(const struct p2m *p2m);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Pages for the P2M's tables, allocated by the module at load; the VMM never asks for more. */
+#ifndef MERCURY_POOL_H
+#define MERCURY_POOL_H
+
+#include <stdint.h>
+
+/*
+ * The pool: `pages` pages at `base`. `ptes[i]` holds page i's physical address in bits 51:12. The
+ * addresses ascend, so that an address finds its page by bisection.
+ */
+void pool_init(void *base, const uint64_t *ptes, uint32_t pages);
+
+/* A zeroed page, or NULL when the pool is exhausted. */
+void *pool_alloc(void);
+
+/* Give back a page of pool_alloc(). */
+void pool_free(void *page);
+
+/* Physical address of a page of the pool, and the page of a physical address (NULL: not ours). */
+uint64_t pool_pa(const void *page);
+void *pool_page(uint64_t pa);
+
+uint32_t pool_used(void);
+
+#endif
