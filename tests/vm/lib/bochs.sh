@@ -1,89 +1,122 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Bochs: fetches it into the cache, makes its boot medium and configuration, starts it.
+# Bochs: fetches it into the cache, makes its boot medium and configuration, reads its log.
 
-# Command line of the guest's kernel. idle=halt: Bochs's MWAIT loses wake-ups with several CPUs.
-# loglevel=5: warnings must be in the console log, or the verdict on it would be blind.
+# Debian suites to take Bochs from, the best first: 3.0 is in trixie, 2.7 in bookworm.
+readonly BOCHS_SUITES=${MERCURY_BOCHS_SUITES:-trixie bookworm}
+readonly BOCHS_PACKAGES=bochs,bochsbios,vgabios,bochs-term
+
+# idle=halt: Bochs's MWAIT loses wake-ups with several CPUs. loglevel=5: warnings must be in the
+# console log, or the verdict on it would be blind. cryptomgr.notests: a third of the boot's time.
 readonly BOCHS_KARGS="console=ttyS0,115200 nokaslr mitigations=off panic=1 random.trust_cpu=on \
-loglevel=5 idle=halt clearcpuid=aperfmperf"
+loglevel=5 cryptomgr.notests idle=halt clearcpuid=aperfmperf"
 
-# bochs_extract SUITE DIR: unpacks Bochs and its libraries; nothing is installed or configured.
+# bochs_extract SUITE: unpacks Bochs and its libraries; nothing is installed or configured.
 bochs_extract() {
-	local tmp
+	local suite=$1 tmp
 
 	tmp=$(mktemp -d "$CACHE_DIR/bochs/.new.XXXXXX") || return 1
-	if mmdebstrap --quiet --variant=extract --include=bochs,bochsbios,vgabios,bochs-term \
-		"$1" "$tmp/root" >"$tmp/log" 2>&1; then
-		mv -T "$tmp/root" "$2"
+	if mmdebstrap --quiet --variant=extract --include="$BOCHS_PACKAGES" "$suite" "$tmp/root" \
+		>"$tmp/log" 2>&1; then
+		mv -T "$tmp/root" "$CACHE_DIR/bochs/$suite"
 	else
-		say "no Bochs from $1: $(grep -m 1 -E '^E' "$tmp/log" || tail -n 1 "$tmp/log")"
+		say "no Bochs from $suite: $(grep -m 1 '^E' "$tmp/log" || tail -n 1 "$tmp/log")"
 	fi
 	rm -rf "$tmp"
-	[[ -d $2 ]]
+	[[ -d $CACHE_DIR/bochs/$suite ]]
 }
 
-bochs_prepare_locked() {
+# bochs_fetch: prints the root to use, the first suite's that is there or can be had. Under the lock.
+bochs_fetch() {
 	local suite
 
-	for suite in trixie bookworm; do
-		[[ -d $CACHE_DIR/bochs/$suite ]] && return
-	done
-	need mmdebstrap mmdebstrap
-	for suite in trixie bookworm; do
-		say "fetching Bochs from Debian $suite"
-		bochs_extract "$suite" "$CACHE_DIR/bochs/$suite" && return
+	for suite in $BOCHS_SUITES; do
+		if [[ ! -d $CACHE_DIR/bochs/$suite ]]; then
+			need mmdebstrap mmdebstrap
+			say "fetching Bochs from Debian $suite"
+			bochs_extract "$suite" || continue
+		fi
+		echo "$CACHE_DIR/bochs/$suite"
+		return
 	done
 	return 1
 }
 
 # bochs_prepare: sets BOCHS_ROOT and BOCHS_VERSION.
 bochs_prepare() {
+	local help
+
+	need xorriso xorriso
 	mkdir -p "$CACHE_DIR/bochs"
-	with_lock "$CACHE_DIR/bochs/.lock" bochs_prepare_locked || return 1
-	BOCHS_ROOT=$CACHE_DIR/bochs/trixie
-	[[ -d $BOCHS_ROOT ]] || BOCHS_ROOT=$CACHE_DIR/bochs/bookworm
-	BOCHS_VERSION=$(bochs_command --help cpu 2>&1 | sed -n 's/^ *Bochs x86 Emulator \([0-9.]*\).*/\1/p')
-	[[ -n $BOCHS_VERSION ]] || { say "Bochs in $BOCHS_ROOT does not start"; return 1; }
+	BOCHS_ROOT=$(with_lock "$CACHE_DIR/bochs/.lock" bochs_fetch) ||
+		die "$EXIT_NO_GUEST" "there is no Bochs; --machine qemu is a machine without VT-x"
+	help=$(bochs_command '' --help cpu </dev/null 2>&1)
+	BOCHS_VERSION=$(sed -n 's/^ *Bochs x86 Emulator \([0-9.]*\).*/\1/p' <<<"$help")
+	[[ -n $BOCHS_VERSION ]] || die "$EXIT_NO_GUEST" "Bochs does not start: $(head -n 1 <<<"$help")"
+	grep -qxF "${OPT_CPU%%,*}" <<<"$help" ||
+		usage_error "--cpu: Bochs $BOCHS_VERSION has no '${OPT_CPU%%,*}', but" \
+			"$(sed -n 's/^[a-z0-9]\+_[a-z0-9_]\+$/&/p' <<<"$help" | tr '\n' ' ')"
 }
 
-# bochs_command ARG...: runs Bochs with the libraries of its own root, so that no chroot is needed.
+# bochs_command WRAPPER ARG...: becomes Bochs, run by WRAPPER's words, with its own root's libraries,
+# so that no chroot is needed. Ends the shell it is called in.
 bochs_command() {
-	local lib=$BOCHS_ROOT/usr/lib/x86_64-linux-gnu
+	local lib=$BOCHS_ROOT/usr/lib/x86_64-linux-gnu wrapper
 
-	BXSHARE=$BOCHS_ROOT/usr/share/bochs LTDL_LIBRARY_PATH=$lib/bochs/plugins \
-		"$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$BOCHS_ROOT/usr/bin/bochs-bin" "$@"
+	read -ra wrapper <<<"$1"
+	shift
+	export BXSHARE=$BOCHS_ROOT/usr/share/bochs LTDL_LIBRARY_PATH=$lib/bochs/plugins
+	exec "${wrapper[@]}" "$lib/ld-linux-x86-64.so.2" --library-path "$lib" \
+		"$BOCHS_ROOT/usr/bin/bochs-bin" "$@"
 }
 
 # bochs_medium DIR: a CD with the kernel, the cached base and the run's own part.
 bochs_medium() {
-	local dir=$1 iso=$1/iso
+	local dir=$1 iso=$1/iso modules=/usr/lib/syslinux/modules/bios
 
-	need xorriso xorriso
 	mkdir "$iso"
-	cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$iso" || return 1
-	ln "$KERNEL_IMAGE" "$iso/vmlinuz" 2>/dev/null || cp "$KERNEL_IMAGE" "$iso/vmlinuz"
-	ln "$BASE_CPIO.gz" "$iso/base.gz" 2>/dev/null || cp "$BASE_CPIO.gz" "$iso/base.gz"
-	gzip -1 <"$dir/run.cpio" >"$iso/run.gz"
-	cat >"$iso/isolinux.cfg" <<-TEXT
-		default run
-		prompt 0
-		label run
-		kernel vmlinuz
-		append initrd=base.gz,run.gz $BOCHS_KARGS$OPT_APPEND
-	TEXT
-	xorriso -as mkisofs -quiet -o "$dir/boot.iso" -b isolinux.bin -c boot.cat -no-emul-boot \
-		-boot-load-size 4 -boot-info-table "$iso" >"$dir/xorriso.log" 2>&1
+	cp /usr/lib/ISOLINUX/isolinux.bin "$modules/ldlinux.c32" "$iso" || {
+		say "install isolinux and syslinux-common (tests/vm/deps installs everything)"
+		return 1
+	}
+	ln -s "$KERNEL_IMAGE" "$iso/vmlinuz"
+	ln -s "$BASE_CPIO" "$iso/base"
+	ln -s "$dir/run.cpio" "$iso/run"
+	printf '%s\n' 'default run' 'prompt 0' 'label run' 'kernel vmlinuz' \
+		"append initrd=base,run $(kernel_args "$BOCHS_KARGS")" >"$iso/isolinux.cfg"
+	xorriso -as mkisofs -f -quiet -o "$dir/boot.iso" -b isolinux.bin -c boot.cat -no-emul-boot \
+		-boot-load-size 4 -boot-info-table "$iso" >"$dir/xorriso.log" 2>&1 || {
+		tail -n 3 "$dir/xorriso.log" >&2
+		return 1
+	}
 }
 
+# bochs_cpu: the CPU line; MODEL,+F,-F becomes the model and its added and excluded features.
+bochs_cpu() {
+	local words word add='' exclude=''
+
+	IFS=, read -ra words <<<"$OPT_CPU"
+	for word in "${words[@]:1}"; do
+		case $word in
+		+*) add+=" ${word#+}" ;;
+		-*) exclude+=" ${word#-}" ;;
+		esac
+	done
+	echo "cpu: model=${words[0]}, count=$OPT_SMP, ips=50000000, reset_on_triple_fault=0," \
+		"ignore_bad_msrs=1${add:+, add_features=\"${add# }\"}" \
+		"${exclude:+, exclude_features=\"${exclude# }\"}"
+}
+
+# bochs_config DIR: prints the configuration file.
 bochs_config() {
 	local dir=$1
 
+	bochs_cpu
 	cat <<-TEXT
 		display_library: rfb, options="timeout=0"
-		romimage: file="$BOCHS_ROOT/usr/share/bochs/BIOS-bochs-latest"
+		romimage: file="$BOCHS_ROOT/usr/share/bochs/BIOS-bochs-latest", options=fastboot
 		vgaromimage: file="$BOCHS_ROOT/usr/share/vgabios/vgabios.bin"
 		megs: $OPT_MEM
-		cpu: model=$OPT_CPU, count=$OPT_SMP, ips=50000000, reset_on_triple_fault=0, ignore_bad_msrs=1
 		clock: sync=none, time0=946681200
 		ata0-master: type=cdrom, path="$dir/boot.iso", status=inserted
 		boot: cdrom
@@ -96,8 +129,6 @@ bochs_config() {
 		error: action=report
 		info: action=report
 		debug: action=ignore
-		private_colormap: enabled=0
-		mouse: enabled=0
 	TEXT
 	if [[ -n $OPT_OUT ]]; then
 		echo "ata1-master: type=disk, mode=flat, path=\"$dir/out.img\""
@@ -105,13 +136,28 @@ bochs_config() {
 }
 
 # bochs_start DIR: becomes Bochs. A network namespace of its own, where it can be had, keeps the
-# display's port off the machine's interfaces.
+# port of its display off the machine's interfaces.
 bochs_start() {
-	local dir=$1 lib=$BOCHS_ROOT/usr/lib/x86_64-linux-gnu net=()
+	local dir=$1 wrapper="setpriv --pdeathsig KILL --" debugger=()
 
-	unshare -n true 2>/dev/null && net=(unshare -n)
-	export BXSHARE=$BOCHS_ROOT/usr/share/bochs LTDL_LIBRARY_PATH=$lib/bochs/plugins
-	exec setpriv --pdeathsig KILL -- "${net[@]}" "$lib/ld-linux-x86-64.so.2" --library-path "$lib" \
-		"$BOCHS_ROOT/usr/bin/bochs-bin" -q -f "$dir/bochsrc" \
-		</dev/null >"$dir/emulator.out" 2>&1
+	unshare -n true 2>/dev/null && wrapper+=" unshare -n"
+	# 2.7 always has its debugger on, which waits for the command to continue.
+	if [[ $BOCHS_VERSION == 2.* ]]; then
+		echo c >"$dir/debugger"
+		debugger=(-rc "$dir/debugger")
+	fi
+	bochs_command "$wrapper" -q -f "$dir/bochsrc" "${debugger[@]}"
+}
+
+# bochs_crash LOG: what made Bochs stop, for a triple fault with the registers of that CPU; nothing
+# where the guest powered off, which Bochs calls a panic too.
+bochs_crash() {
+	grep -qaF 'ACPI control: soft power off' "$1" && return
+	grep -aF -m 1 '>>PANIC<<' "$1"
+	sed -n '/>>PANIC<</,$p' "$1" | grep -aE '\| |>> ' | tail -n 27
+}
+
+# bochs_complaints LOG: VMX instructions and VM entries that failed a check, the last ones.
+bochs_complaints() {
+	grep -aE 'VMFAIL|VMENTER FAIL|VMX (Load|Store)MSRs' "$1" | tail -n 8
 }

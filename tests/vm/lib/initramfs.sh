@@ -4,8 +4,8 @@
 
 # Modules a test may load in the guest, and those the disk of --out needs on Bochs and on QEMU.
 readonly GUEST_MODULES=(kvm kvm_intel kvm_amd irqbypass msr cpuid)
-readonly OUT_MODULES_bochs=(ata_piix sd_mod)
-readonly OUT_MODULES_qemu=(virtio_pci virtio_blk)
+readonly OUT_MODULES_BOCHS=(ata_piix sd_mod)
+readonly OUT_MODULES_QEMU=(virtio_pci virtio_blk)
 
 # modules_closure NAME...: files below KERNEL_MODULES that bring NAMEs, what they need coming first.
 # modules.dep lists what a module needs in the reverse of loading order. Built-in ones have no file.
@@ -72,8 +72,7 @@ base_build() {
 
 	[[ -e $cpio ]] && return
 	tmp=$(mktemp -d "$CACHE_DIR/guest/.new.XXXXXX") &&
-		base_tree "$tmp/tree" && pack "$tmp/tree" "$tmp/base" && gzip -1 <"$tmp/base" >"$tmp/base.gz" &&
-		mv "$tmp/base.gz" "$cpio.gz" && mv "$tmp/base" "$cpio"
+		base_tree "$tmp/tree" && pack "$tmp/tree" "$tmp/base" && mv "$tmp/base" "$cpio"
 	local status=$?
 	rm -rf "$tmp"
 	return $status
@@ -117,21 +116,17 @@ write_command() {
 	fi
 }
 
-# run_initramfs TREE MACHINE KO: the part of one run, as a tree.
-run_initramfs() {
-	local tree=$1 machine=$2 ko=$3 files spec file
+# run_tree TREE KO: the part of one run, as a tree.
+run_tree() {
+	local tree=$1 ko=$2 modules=$1/lib/modules/$KERNEL_RELEASE files spec file
 
 	mkdir -p "$tree/etc/mercury-vm"
 	write_command >"$tree/etc/mercury-vm/command"
 	mapfile -t files < <(modules_closure "${GUEST_MODULES[@]}")
 	install_modules "$tree" "${files[@]}"
-	if [[ -n $OPT_OUT ]]; then
-		out_initramfs "$tree" "$machine"
-	fi
-	if [[ -n $ko ]]; then
-		install -D -m 644 "$ko" "$tree/lib/modules/$KERNEL_RELEASE/extra/mercury-vmx.ko"
-	fi
-	cp "$KERNEL_MODULES"/modules.{order,builtin,builtin.modinfo} "$tree/lib/modules/$KERNEL_RELEASE"
+	[[ -z $OPT_OUT ]] || out_tree "$tree"
+	install -D -m 644 "$ko" "$modules/extra/mercury-vmx.ko"
+	cp "$KERNEL_MODULES"/modules.{order,builtin,builtin.modinfo} "$modules"
 	"$(kernel_tool depmod)" -b "$tree" "$KERNEL_RELEASE" || return 1
 	for spec in "${OPT_ADD[@]}"; do
 		file=$spec
@@ -141,16 +136,22 @@ run_initramfs() {
 }
 
 # What mounts the disk of --out: its modules in order, and its name in the guest.
-out_initramfs() {
+out_tree() {
 	local tree=$1 files
 
-	if [[ $2 == bochs ]]; then
-		mapfile -t files < <(modules_closure "${OUT_MODULES_bochs[@]}")
+	if [[ $OPT_MACHINE == bochs ]]; then
+		mapfile -t files < <(modules_closure "${OUT_MODULES_BOCHS[@]}")
 		echo /dev/sda
 	else
-		mapfile -t files < <(modules_closure "${OUT_MODULES_qemu[@]}")
+		mapfile -t files < <(modules_closure "${OUT_MODULES_QEMU[@]}")
 		echo /dev/vda
 	fi >"$tree/etc/mercury-vm/out"
 	install_modules "$tree" "${files[@]}"
 	printf "/lib/modules/$KERNEL_RELEASE/%s\n" "${files[@]}" >"$tree/etc/mercury-vm/modules"
+}
+
+# initramfs_prepare DIR: sets BASE_CPIO and makes DIR/run.cpio; the guest unpacks one over the other.
+# Both are uncompressed: inflating them costs an emulated CPU more than loading them.
+initramfs_prepare() {
+	base_initramfs && run_tree "$1/tree" "$1/mercury-vmx.ko" && pack "$1/tree" "$1/run.cpio"
 }

@@ -11,11 +11,13 @@ One word is a piece of shell text ('a && b'), several words are a command and it
 
   --machine bochs|qemu|kvm  Bochs emulates VT-x and is the default; qemu is QEMU's TCG, without
                             VT-x; kvm is QEMU on a machine that has /dev/kvm and nested VT-x
-  --cpu MODEL               the machine's name of a CPU model (Bochs: corei7_haswell_4770)
+  --cpu MODEL[,+F|,-F]...   the machine's name of a CPU model, features F added or taken away
+                            (Bochs: corei7_haswell_4770; qemu: max; kvm: host,+vmx)
   --smp N                   CPUs, 1 to 16 (1)
-  --mem MIB                 memory in MiB, 128 to 3072 (512)
+  --mem MIB                 memory in MiB, 256 to 3072 (512)
   --kernel NAME             6.1 (default), 6.12, or a full release as uname -r prints it
-  --append "ARGS"           further kernel arguments; where one is given twice the last one counts
+  --append "ARGS"           further kernel arguments; where one is given twice the last one counts,
+                            and kaslr takes the default nokaslr away
   --timeout S               seconds until the guest is stopped (300)
   --add FILE[:GUESTPATH]    brings a host file, and the shared libraries it needs; without GUESTPATH
                             an executable goes to /bin, anything else to /root. May be repeated
@@ -66,7 +68,7 @@ option_set() {
 		OPT_CPU=$2
 		;;
 	--smp) need_number "$@" 1 16 && OPT_SMP=$((10#$2)) ;;
-	--mem) need_number "$@" 128 3072 && OPT_MEM=$((10#$2)) ;;
+	--mem) need_number "$@" 256 3072 && OPT_MEM=$((10#$2)) ;;
 	--kernel)
 		[[ $2 =~ ^[0-9]+\.[0-9A-Za-z.+~-]+$ ]] ||
 			usage_error "--kernel is 6.1, 6.12 or a release such as" \
@@ -76,6 +78,7 @@ option_set() {
 	--append)
 		[[ $2 != *$'\n'* ]] || usage_error "--append is one line"
 		OPT_APPEND+=" $2"
+		((${#OPT_APPEND} <= 1500)) || usage_error "--append is at most 1500 characters"
 		;;
 	--timeout) need_number "$@" 1 86400 && OPT_TIMEOUT=$((10#$2)) ;;
 	--add) option_add "$2" ;;
@@ -152,4 +155,13 @@ options_check() {
 	qemu) OPT_CPU=max ;;
 	kvm) OPT_CPU=host,+vmx ;;
 	esac
+}
+
+# kernel_args DEFAULTS: the kernel's command line. KASLR is off unless --append says kaslr.
+kernel_args() {
+	if [[ " $OPT_APPEND " == *' kaslr '* ]]; then
+		echo "${1/ nokaslr / }$OPT_APPEND"
+	else
+		echo "$1$OPT_APPEND"
+	fi
 }

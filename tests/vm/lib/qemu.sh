@@ -3,15 +3,16 @@
 # QEMU, by its own emulation (qemu) or on KVM with nested VT-x (kvm).
 
 readonly QEMU_KARGS="console=ttyS0,115200 nokaslr mitigations=off panic=1 random.trust_cpu=on \
-loglevel=5"
+loglevel=5 cryptomgr.notests"
 
 # qemu_args DIR KERNEL: prints the argument list, one a line, from the options. No side effects.
+# QEMU takes a comma in a file's name when it is doubled.
 qemu_args() {
-	local dir=$1 kernel=$2 port accel=tcg
+	local dir=${1//,/,,} kernel=$2 port accel=tcg
 
 	[[ $OPT_MACHINE == kvm ]] && accel=kvm
 	printf '%s\n' -nodefaults -no-user-config -display none -no-reboot \
-		-machine pc -accel "$accel" -cpu "$OPT_CPU" -smp "$OPT_SMP" -m "$OPT_MEM"
+		-d cpu_reset -D "$1/emulator.log" -machine pc -accel "$accel" -cpu "$OPT_CPU" -smp "$OPT_SMP" -m "$OPT_MEM"
 	for port in console.log stdout stderr control; do
 		printf '%s\n' -chardev "file,id=${port%.log},path=$dir/$port" \
 			-serial "chardev:${port%.log}"
@@ -19,7 +20,7 @@ qemu_args() {
 	if [[ -n $OPT_OUT ]]; then
 		printf '%s\n' -drive "file=$dir/out.img,format=raw,if=virtio,cache=unsafe"
 	fi
-	printf '%s\n' -kernel "$kernel" -initrd "$dir/initrd" -append "$QEMU_KARGS$OPT_APPEND"
+	printf '%s\n' -kernel "$kernel" -initrd "$1/initrd" -append "$(kernel_args "$QEMU_KARGS")"
 }
 
 # qemu_kvm_missing KVM_DEVICE CPUINFO NESTED: prints why the machine kvm cannot be had; nothing if
@@ -46,4 +47,9 @@ qemu_prepare() {
 	[[ $OPT_MACHINE == kvm ]] || return 0
 	why=$(qemu_kvm_missing /dev/kvm /proc/cpuinfo /sys/module/kvm_intel/parameters/nested)
 	[[ -z $why ]] || die "$EXIT_NO_GUEST" "$why; --machine bochs and qemu run everywhere"
+}
+
+# qemu_crash LOG: the registers of a triple fault; other resets are the machine's own.
+qemu_crash() {
+	sed -n '/^Triple fault/,/^EFER/p' "$1" | head -n 24
 }

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What came of a run: the kernel log judged, the exit status, what is kept to look into.
+
+readonly KERNLOG_BAD='BUG|WARNING|Oops|Call Trace|soft lockup|panic'
+
+# Bits of /proc/sys/kernel/tainted: an oops, a warning, a soft lockup.
+readonly TAINT_BAD=$((1 << 7 | 1 << 9 | 1 << 14))
+
+# Runs whose logs are kept, beside those of --out.
+readonly KEEP_RUNS=20
+
+# kernlog_candidates LOG: the lines that say something bad. The kernel's own command line is no
+# message, whatever it says.
+kernlog_candidates() {
+	tr -d '\r\000' <"$1" | grep -aE -e "$KERNLOG_BAD" | grep -avF 'ommand line: '
+}
+
+# kernlog_bad_lines LOG [REGEX]...: the bad lines that no REGEX and no harmless one matches.
+kernlog_bad_lines() {
+	local log=$1 allow=() regex
+
+	shift
+	while IFS= read -r regex; do
+		allow+=(-e "$regex")
+	done < <(sed -E '/^[[:space:]]*(#|$)/d' "$VM_DIR/allow.txt")
+	for regex; do
+		allow+=(-e "$regex")
+	done
+	kernlog_candidates "$log" |
+		if ((${#allow[@]})); then grep -avE "${allow[@]}"; else cat; fi
+}
+
+# verdict_log: prints what is wrong with the kernel log; nothing if all is well.
+verdict_log() {
+	kernlog_bad_lines "$RUN_DIR/console.log" "${OPT_ALLOW[@]}"
+	# A guest that silenced its console still cannot hide its taint.
+	if ((GUEST_TAINT & TAINT_BAD)) && [[ -z $(kernlog_candidates "$RUN_DIR/console.log") ]]; then
+		echo "the kernel is tainted ($GUEST_TAINT) by an oops or a warning its console did not show"
+	fi
+}
+
+# verdict_crash: what made the emulator end, unless the guest powered off.
+verdict_crash() {
+	local log=$RUN_DIR/emulator.log
+
+	[[ -s $log ]] || return
+	if [[ $OPT_MACHINE == bochs ]]; then
+		bochs_crash "$log"
+	else
+		qemu_crash "$log"
+	fi
+}
+
+# verdict_end: sets STOPPED where the machine ended by itself without powering off.
+verdict_end() {
+	CRASH=$(verdict_crash)
+	[[ -z $STOPPED ]] || return
+	if [[ -n $CRASH ]]; then
+		STOPPED="the machine crashed"
+	elif [[ -z $GUEST_STATUS ]] || ! grep -qaF 'reboot: Power down' "$RUN_DIR/console.log"; then
+		STOPPED="the machine ended without powering off"
+	fi
+}
+
+# verdict_emulator: what the emulator says about a failure.
+verdict_emulator() {
+	local text=$CRASH complaints=''
+
+	if [[ $OPT_MACHINE == bochs && -s $RUN_DIR/emulator.log ]]; then
+		complaints=$(bochs_complaints "$RUN_DIR/emulator.log")
+		text=$complaints${complaints:+${CRASH:+$'\n'}}$CRASH
+	fi
+	# An emulator that did not get as far as a log said why on its own output.
+	[[ -n $text || $GUEST_STATE != booting ]] || text=$(tail -n 5 "$RUN_DIR/emulator.out")
+	[[ -z $text ]] || say "the emulator says:"$'\n'"$text"
+}
+
+# verdict_keep: puts the logs where they survive; in --out they are always wanted.
+verdict_keep() {
+	local to=$OPT_OUT runs=$TOP_DIR/build/vm old
+
+	if [[ -z $to ]]; then
+		to=$runs/failed-$(date +%Y%m%d-%H%M%S)-$$
+		mkdir -p "$to"
+		for old in $(cd "$runs" && printf '%s\n' failed-* | sort -r | tail -n +$((KEEP_RUNS + 1))); do
+			rm -rf "${runs:?}/$old"
+		done
+	fi
+	cp "$RUN_DIR/console.log" "$to/console.log"
+	if [[ -s $RUN_DIR/emulator.log ]]; then
+		cp "$RUN_DIR/emulator.log" "$to/emulator.log"
+	fi
+	KEPT=$to
+}
+
+# verdict_status: sets STATUS, and says why unless it is COMMAND's own.
+verdict_status() {
+	local bad
+
+	bad=$(verdict_log)
+	STATUS=$GUEST_STATUS
+	case $STOPPED in
+	'') ;;
+	timeout)
+		STATUS=$EXIT_TIMEOUT
+		say "the time was up after $OPT_TIMEOUT s while the guest was $GUEST_STATE"
+		;;
+	*)
+		STATUS=$EXIT_NO_GUEST
+		say "the guest was lost while $GUEST_STATE: $STOPPED"
+		;;
+	esac
+	if [[ -n $bad ]]; then
+		STATUS=$EXIT_BAD_LOG
+		say "bad lines in the kernel log:"
+		head -n 20 <<<"$bad" >&2
+	fi
+}
+
+# verdict: the whole of it; needs the state session.sh leaves. Sets STATUS.
+verdict() {
+	local complaints
+
+	verdict_end
+	verdict_status
+	if [[ -n $OPT_OUT ]] && ! complaints=$(disk_read "$RUN_DIR/out.img" "$OPT_OUT"); then
+		say "--out: not everything could be brought back: $complaints"
+		((STATUS != 0)) || STATUS=$EXIT_NO_GUEST
+	fi
+	if ((STATUS != 0)); then
+		verdict_emulator
+		verdict_keep
+		say "exit status $STATUS; logs: $KEPT"
+	elif [[ -n $OPT_OUT ]]; then
+		verdict_keep
+	fi
+}
