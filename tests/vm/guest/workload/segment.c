@@ -82,40 +82,40 @@ static void data_selectors(void)
 }
 
 /*
- * Far-calls 32-bit code (selector 23h, the kernel's __USER32_CS) on a stack below 4 GiB. It
- * spins, so that interrupts land in it, and copies words[7] to words[8] through DS of the LDT.
+ * Jumps to 32-bit code (selector 23h, the kernel's __USER32_CS) and back (33h). The code spins,
+ * so that interrupts land in it, and copies words[7] to words[8] through DS of the LDT. It uses
+ * no stack, and the upper halves of what it leaves undefined are kept in memory below 4 GiB.
  */
 static void compatibility_mode(void)
 {
-	static uint32_t low_stack[256];
+	extern const unsigned char segment_code32[];
+	static uint64_t saved[3];
 	static struct {
 		uint32_t offset;
 		uint16_t selector;
 	} __attribute__((packed)) target;
-	unsigned int old_ds;
+	static uint16_t old_ds;
 
-	asm volatile("movl $1f, %0\n movw $0x23, %1\n"
-		     "jmp 3f\n"
+	target.offset = (uint32_t)(uintptr_t)segment_code32;
+	target.selector = 0x23;
+	asm volatile("mov %%ds, %[old]\n"
+		     "mov %%rsp, %[saved]\n mov %%rbp, 8+%[saved]\n mov %%rbx, 16+%[saved]\n"
+		     "mov %[ldt], %%ds\n"
+		     "ljmp *%[target]\n"
 		     ".code32\n"
-		     "1: movl $3000, %%ecx\n"
-		     "2: decl %%ecx\n"
-		     "jnz 2b\n"
+		     "segment_code32: movl $3000, %%ecx\n"
+		     "1: decl %%ecx\n"
+		     "jnz 1b\n"
 		     "movl 28(%%ecx), %%eax\n"
 		     "movl %%eax, 32(%%ecx)\n"
-		     "lretl\n"
+		     "ljmp $0x33, $2f\n"
 		     ".code64\n"
-		     "3:\n" : "=m" (target.offset), "=m" (target.selector) : : "memory");
-	asm volatile("mov %%ds, %0" : "=r" (old_ds));
-	asm volatile("mov %%rsp, %%r12\n"
-		     "mov %[stack], %%rsp\n"
-		     "push %%r12\n push %%rbp\n push %%rbx\n"
-		     "mov %[ldt], %%ds\n"
-		     "lcall *%[target]\n"
+		     "2: mov %[saved], %%rsp\n mov 8+%[saved], %%rbp\n mov 16+%[saved], %%rbx\n"
 		     "mov %[old], %%ds\n"
-		     "pop %%rbx\n pop %%rbp\n pop %%rsp\n"
-		     : : [stack] "r" (low_stack + ARRAY_SIZE(low_stack)), [ldt] "r" (LDT_SELECTOR),
-		     [target] "m" (target), [old] "r" (old_ds)
-		     : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "cc", "memory");
+		     : [old] "+m" (old_ds), [saved] "+m" (saved)
+		     : [ldt] "r" (LDT_SELECTOR), [target] "m" (target)
+		     : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
+		     "r14", "r15", "cc", "memory");
 	expect(words[8] == MARK + 7, "32-bit code read %x through DS of the LDT", words[8]);
 	done(1);
 }

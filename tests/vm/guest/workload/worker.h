@@ -16,6 +16,8 @@
 /* One kind of work. A process of its own repeats round() until told to stop. */
 struct worker {
 	const char *name;
+	/* Only runs if --only names it. */
+	bool on_request;
 	/* NULL, or what this machine lacks to run it at all. Called once, before any round. */
 	const char *(*missing)(void);
 	/*
@@ -40,7 +42,8 @@ extern const struct worker x87_worker, sse2_worker, avx_worker;
 extern const struct worker timer_worker, itimer_worker, clock_worker, tsc_worker;
 extern const struct worker signal_worker, fault_worker, remap_worker;
 extern const struct worker pipe_worker, socket_worker, mutex_worker, futex_worker;
-extern const struct worker step_worker, watchpoint_worker, segment_worker, base_worker;
+extern const struct worker step_worker, watchpoint_worker, breakpoint_worker;
+extern const struct worker segment_worker, base_worker;
 
 /* The report the calling process and all its children count into. */
 extern struct report *report;
