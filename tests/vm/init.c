@@ -195,14 +195,22 @@ static pid_t start_command(int out, int err)
 	_exit(127);
 }
 
-/* Copies at most one bufferful from pipe to port. Returns what read() did. */
+/*
+ * Copies at most one bufferful from pipe to port. Returns what read() did. What went to the other
+ * port leaves first, or bytes of both would mix where a terminal shows both.
+ */
 static ssize_t relay(struct stream *s)
 {
+	static int last = -1;
 	char buf[4096];
 	ssize_t n = read(s->pipe, buf, sizeof(buf));
 
-	if (n > 0)
-		write_all(s->port, buf, n);
+	if (n <= 0)
+		return n;
+	if (last >= 0 && last != s->port)
+		tcdrain(last);
+	last = s->port;
+	write_all(s->port, buf, n);
 	return n;
 }
 

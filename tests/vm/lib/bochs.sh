@@ -8,7 +8,7 @@ readonly BOCHS_PACKAGES=bochs,bochsbios,vgabios,bochs-term
 
 # idle=halt: Bochs's MWAIT loses wake-ups with several CPUs. loglevel=5: warnings must be in the
 # console log, or the verdict on it would be blind. cryptomgr.notests: a third of the boot's time.
-readonly BOCHS_KARGS="console=ttyS0,115200 nokaslr mitigations=off panic=1 random.trust_cpu=on \
+readonly BOCHS_KARGS="console=ttyS0,115200 nokaslr mitigations=off random.trust_cpu=on \
 loglevel=5 cryptomgr.notests idle=halt clearcpuid=aperfmperf"
 
 # bochs_extract SUITE: unpacks Bochs and its libraries; nothing is installed or configured.

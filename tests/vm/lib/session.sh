@@ -7,6 +7,8 @@ EMULATOR_PID='' RELAY_PIDS=() RUN_DIR=''
 GUEST_STATE=booting GUEST_STATUS='' GUEST_TAINT=0
 # Why the guest was stopped: timeout, a reason, or nothing.
 STOPPED=''
+# When the kernel began to panic, in SECONDS.
+PANIC_SEEN=''
 
 # stop PID...: ends processes of this run and waits until they are gone.
 stop() {
@@ -24,9 +26,20 @@ session_cleanup() {
 	[[ -z $RUN_DIR ]] || rm -rf "$RUN_DIR"
 }
 
-session_prepare() {
+# sweep_runs: removes what runs left that were killed before they could clean up.
+sweep_runs() {
+	local dir pid
+
 	mkdir -p "$TOP_DIR/build/vm"
-	RUN_DIR=$(mktemp -d "$TOP_DIR/build/vm/run.XXXXXX") || exit "$EXIT_NO_GUEST"
+	for dir in "$TOP_DIR"/build/vm/run.*.*; do
+		pid=${dir##*/run.}
+		[[ -e /proc/${pid%.*} || ! -d $dir ]] || rm -rf "$dir"
+	done
+}
+
+session_prepare() {
+	sweep_runs
+	RUN_DIR=$(mktemp -d "$TOP_DIR/build/vm/run.$$.XXXXXX") || exit "$EXIT_NO_GUEST"
 	if [[ $OPT_MACHINE == bochs ]]; then
 		bochs_prepare
 	else
@@ -100,15 +113,22 @@ progress_end() {
 	PROGRESS=''
 }
 
+# panicked: true once the kernel's last message is complete, or has had 5 s to become so.
+panicked() {
+	local log=$RUN_DIR/console.log
+
+	grep -qaF 'Kernel panic - not syncing' "$log" || return 1
+	PANIC_SEEN=${PANIC_SEEN:-$SECONDS}
+	grep -qaF 'end Kernel panic' "$log" || ((SECONDS - PANIC_SEEN >= 5))
+}
+
 # watch_once: looks after the emulator between two lines of init; fails when there is nothing left
 # to watch.
 watch_once() {
 	kill -0 "$EMULATOR_PID" 2>/dev/null || return 1
 	if ((SECONDS - STARTED >= OPT_TIMEOUT)); then
 		STOPPED=timeout
-	elif grep -qaF 'Kernel panic - not syncing' "$RUN_DIR/console.log"; then
-		# Let the rest of the message arrive; the guest is to restart in a second.
-		sleep 1
+	elif panicked; then
 		STOPPED="the kernel panicked"
 	fi
 	[[ -z $STOPPED ]] || return 1

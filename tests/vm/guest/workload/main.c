@@ -10,7 +10,7 @@
 #include "supervisor.h"
 
 static const struct worker *const workers[] = {
-	&exec_worker, &ia32_worker, &file_worker,
+	&cpuid_worker, &exec_worker, &ia32_worker, &file_worker,
 	&x87_worker, &sse2_worker, &avx_worker,
 	&timer_worker, &itimer_worker, &clock_worker, &tsc_worker,
 	&signal_worker, &fault_worker, &remap_worker,
