@@ -23,8 +23,7 @@ static void cpuid_keeping(uint64_t out[KEPT + 1])
 	const uint64_t pattern = UINT64_C(0x0123456789abcdef);
 	uint64_t *address = out, first = pattern;
 
-	/* Pushes below the red zone of a function that may have put its variables there. */
-	asm volatile("lea -128(%%rsp), %%rsp\n push %%rbp\n push %%rax\n"
+	asm volatile("push %%rbp\n push %%rax\n"
 		     "mov %%rcx, %%rsi\n"
 		     "lea 1(%%rsi), %%rdi\n lea 2(%%rsi), %%r8\n lea 3(%%rsi), %%r9\n"
 		     "lea 4(%%rsi), %%r10\n lea 5(%%rsi), %%r11\n lea 6(%%rsi), %%r12\n"
@@ -39,7 +38,7 @@ static void cpuid_keeping(uint64_t out[KEPT + 1])
 		     "mov %%r9, 24(%%rbx)\n mov %%r10, 32(%%rbx)\n mov %%r11, 40(%%rbx)\n"
 		     "mov %%r12, 48(%%rbx)\n mov %%r13, 56(%%rbx)\n mov %%r14, 64(%%rbx)\n"
 		     "mov %%r15, 72(%%rbx)\n mov %%rbp, 80(%%rbx)\n mov %%rax, 88(%%rbx)\n"
-		     "pop %%rbp\n lea 128(%%rsp), %%rsp\n"
+		     "pop %%rbp\n"
 		     : "+a" (address), "+c" (first)
 		     : [flags] "i" (FLAGS)
 		     : "rbx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
