@@ -18,7 +18,7 @@ say = $(if $(V),,@echo "  $(1)")
 B := build
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
-KRELEASE = $(shell cat '$(KDIR)/include/config/kernel.release')
+KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h')
 
 .PHONY: all image module install-deps run test unit lint clean
 
@@ -78,13 +78,14 @@ $B/%.img: $B/%.elf
 # --- The module, built in a directory of its own for each kernel -------------------------------------
 
 module: $B/mercury.img
-	@test -e '$(KDIR)/include/config/kernel.release' || { \
+	@test -e '$(KDIR)/include/generated/utsrelease.h' || { \
 		echo "no kernel build directory at $(KDIR): install linux-headers-$$(uname -r)," \
 		     "or name one with KDIR=" >&2; exit 1; }
 	@mkdir -p '$B/$(KRELEASE)/compat'
 	@cp -u module/Kbuild module/*.[chS] '$B/$(KRELEASE)/'
 	@cp -u module/compat/* '$B/$(KRELEASE)/compat/'
-	$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$B/$(KRELEASE)' MERCURY='$(CURDIR)' modules
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$B/$(KRELEASE)' MERCURY='$(CURDIR)' \
+		MERCURY_IMAGE='$(CURDIR)/$B/mercury.img' modules
 
 clean:
 	rm -rf $B

@@ -20,6 +20,7 @@ static const struct rule {
 	[MERCURY_CALL_DISCARD] = { BIT(READY), MODE_PREPARED, SAME },
 	[MERCURY_CALL_ENTER] = { BIT(READY), MODE_VIRTUAL, MODE_PREPARED },
 	[MERCURY_CALL_LEAVE] = { BIT(VIRTUAL), MODE_PREPARED, SAME },
+	[MERCURY_CALL_HIDDEN] = { BIT(VIRTUAL), SAME, SAME },
 };
 
 bool mode_allows(enum mode mode, enum mercury_call call)

@@ -44,9 +44,8 @@ static enum mercury_error call_map(struct cpu *cpu, uint64_t arg0, uint64_t arg1
 {
 	enum mercury_error error = MERCURY_E_OK;
 
-	(void)cpu;
 	if (!machine_p2m.root)
-		error = vmx_p2m_init(&machine_p2m);
+		error = vmx_p2m_init(cpu, &machine_p2m);
 	if (!error)
 		error = p2m_map_identity(&machine_p2m, arg0, arg1);
 	publish_pool();
@@ -102,12 +101,19 @@ static enum mercury_error call_leave(struct cpu *cpu, uint64_t arg0, uint64_t ar
 	return switch_execute(cpu, &cpu->state, &vo_vmx, &vo_native);
 }
 
+static enum mercury_error call_hidden(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	(void)arg0, (void)arg1;
+	vmx_read_hidden(cpu_shared(cpu)->hidden);
+	return MERCURY_E_OK;
+}
+
 static enum mercury_error (*const calls[MERCURY_CALL_NR])(struct cpu *, uint64_t, uint64_t) = {
 	[MERCURY_CALL_INIT] = call_init,	 [MERCURY_CALL_INIT_CPU] = call_init_cpu,
 	[MERCURY_CALL_MAP] = call_map,		 [MERCURY_CALL_HIDE] = call_hide,
 	[MERCURY_CALL_PREPARE] = call_prepare,	 [MERCURY_CALL_AUDIT] = call_audit,
 	[MERCURY_CALL_DISCARD] = call_discard,	 [MERCURY_CALL_ENTER] = call_enter,
-	[MERCURY_CALL_LEAVE] = call_leave,
+	[MERCURY_CALL_LEAVE] = call_leave,	 [MERCURY_CALL_HIDDEN] = call_hidden,
 };
 
 enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_t arg0,

@@ -12,8 +12,7 @@
 
 typedef __UINT8_TYPE__ mer_u8;
 typedef __UINT32_TYPE__ mer_u32;
-typedef __UINT64_TYPE__ mer_u64;
-typedef __INT64_TYPE__ mer_s64;
+typedef unsigned long long mer_u64; /* prints as %llu on both sides */
 
 #define MER_ASSERT_OFFSET(type, member, offset)                                                    \
 	_Static_assert(__builtin_offsetof(struct type, member) == (offset), #type "." #member)
@@ -82,6 +81,7 @@ enum mercury_call {
 	MERCURY_CALL_DISCARD,  /* on each CPU: take the vote back                                 */
 	MERCURY_CALL_ENTER,    /* on each CPU: returns in virtual mode, or natively with an error */
 	MERCURY_CALL_LEAVE,    /* on each CPU, virtual: returns natively                          */
+	MERCURY_CALL_HIDDEN,   /* on each CPU, virtual: fill shared.hidden                        */
 	MERCURY_CALL_NR
 };
 
@@ -135,14 +135,11 @@ struct mercury_range {
 struct mercury_boot {
 	mer_u64 vmm_root;   /* physical address of the VMM's own PML4                             */
 	mer_u64 gate_tail;  /* Linux virtual address where a leaving CPU lands                    */
-	mer_u64 ram_top;    /* end of the highest RAM range                                       */
-	mer_u32 nr_cpus;    /* CPU slots in use                                                   */
 	mer_u32 pool_pages; /* pages mapped at MERCURY_WINDOW_POOL                                */
-	mer_u32 ept;        /* 0 off, 1 use it if the CPU has it                                  */
 	mer_u32 nr_hidden;
 	struct mercury_range hidden[MERCURY_MAX_HIDDEN];
 };
-MER_ASSERT_OFFSET(mercury_boot, hidden, 40);
+MER_ASSERT_OFFSET(mercury_boot, hidden, 24);
 
 /* What only Linux knows of a CPU; passed with MERCURY_CALL_INIT_CPU. */
 struct mercury_cpu_boot {
@@ -157,6 +154,16 @@ struct mercury_cpu_boot {
 #define MERCURY_EXIT_REASONS 80
 #define MERCURY_TEXT 200
 
+/* A segment register with the part that no instruction shows, as the VMCS has it. */
+struct mercury_segment {
+	mer_u64 base;
+	mer_u32 limit, access_rights, selector, unused;
+};
+
+/* In this order in mercury_cpu_shared.hidden. */
+#define MERCURY_SEGMENTS(S) S(ES) S(CS) S(SS) S(DS) S(FS) S(GS) S(LDTR) S(TR)
+#define MERCURY_SEGMENTS_NR 8
+
 /* One CPU's page. Written by the VMM; the module only reads. */
 struct mercury_cpu_shared {
 	mer_u32 is_virtual;           /* 1 while Linux runs virtual on this CPU                   */
@@ -170,6 +177,7 @@ struct mercury_cpu_shared {
 	mer_u64 dropped_writes;       /* writes to the hidden window                              */
 	mer_u64 forced;               /* times this CPU went native without the call              */
 	mer_u64 asks_leave;           /* the VMM asks Linux, by an NMI, to leave virtual mode     */
+	struct mercury_segment hidden[MERCURY_SEGMENTS_NR];
 };
 
 #define MERCURY_LOG_SIZE 12288

@@ -5,6 +5,7 @@
 #include "insn.h"
 #include "trap.h"
 #include "vmcs.h"
+#include "vmx.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 #include "x86/vmx.h"
@@ -166,4 +167,17 @@ void vmcs_read_state(const struct cpu *cpu, struct state *s)
 	s->gs.base = insn_vmread(VMCS_GUEST_GS_BASE);
 	s->cr0 = guest_view(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, VMCS_CR0_GUEST_HOST_MASK);
 	s->cr4 = guest_view(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, VMCS_CR4_GUEST_HOST_MASK);
+}
+
+void vmx_read_hidden(struct mercury_segment *hidden)
+{
+#define READ_HIDDEN(name)                                                                          \
+	*hidden++ = (struct mercury_segment){                                                      \
+		.base = insn_vmread(VMCS_GUEST_##name##_BASE),                                     \
+		.limit = (uint32_t)insn_vmread(VMCS_GUEST_##name##_LIMIT),                         \
+		.access_rights = (uint32_t)insn_vmread(VMCS_GUEST_##name##_ACCESS_RIGHTS),         \
+		.selector = (uint32_t)insn_vmread(VMCS_GUEST_##name##_SELECTOR),                   \
+	};
+	MERCURY_SEGMENTS(READ_HIDDEN)
+#undef READ_HIDDEN
 }

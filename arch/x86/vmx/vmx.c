@@ -31,36 +31,17 @@ static uint8_t msr_bitmap[MERCURY_PAGE_SIZE] __attribute__((aligned(MERCURY_PAGE
 static uint8_t zero_page[MERCURY_PAGE_SIZE] __attribute__((aligned(MERCURY_PAGE_SIZE)));
 static uint8_t sink_page[MERCURY_PAGE_SIZE] __attribute__((aligned(MERCURY_PAGE_SIZE)));
 
-/* --- The P2M ------------------------------------------------------------------------------------ */
-
-enum mercury_error vmx_p2m_init(struct p2m *p2m)
-{
-	struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
-	struct vmx_capability capability;
-
-	vmx_capability_read(&capability);
-	if (!vmx_has_ept(&capability))
-		return MERCURY_E_UNSUPPORTED;
-	mtrr_read(&machine.mtrr);
-	shared->uses_ept = 1;
-	return p2m_init(p2m, ept_format(&machine.mtrr, capability.ept_vpid & VMX_CAP_EPT_1G),
-			window_pa(zero_page), window_pa(sink_page));
-}
-
-void vmx_wipe_sink(void)
-{
-	__builtin_memset(sink_page, 0, sizeof(sink_page));
-}
-
-void vmx_flush(void)
-{
-	if (machine.controls.secondary & VMX_SECONDARY_ENABLE_EPT)
-		insn_invept(INVEPT_ALL, 0);
-	if (machine.controls.secondary & VMX_SECONDARY_ENABLE_VPID)
-		insn_invvpid(INVVPID_ALL, 0, 0);
-}
-
 /* --- Probe -------------------------------------------------------------------------------------- */
+
+static enum mercury_error check_requirements(struct cpu *cpu)
+{
+	struct vmx_facts facts;
+	const char *sentence;
+
+	vmx_facts_read(&facts);
+	sentence = vmx_unmet(&facts);
+	return sentence ? cpu_refuse(cpu, MERCURY_E_UNSUPPORTED, 0, "%s", sentence) : MERCURY_E_OK;
+}
 
 static enum mercury_error learn_machine(struct cpu *cpu)
 {
@@ -90,14 +71,41 @@ static enum mercury_error learn_machine(struct cpu *cpu)
 
 static enum mercury_error vmx_probe(struct cpu *cpu)
 {
-	struct vmx_facts facts;
-	const char *sentence;
+	enum mercury_error error = check_requirements(cpu);
 
-	vmx_facts_read(&facts);
-	sentence = vmx_unmet(&facts);
-	if (sentence)
-		return cpu_refuse(cpu, MERCURY_E_UNSUPPORTED, 0, "%s", sentence);
-	return learn_machine(cpu);
+	return error ? error : learn_machine(cpu);
+}
+
+/* --- The P2M ------------------------------------------------------------------------------------ */
+
+enum mercury_error vmx_p2m_init(struct cpu *cpu, struct p2m *p2m)
+{
+	struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
+	enum mercury_error error = check_requirements(cpu);
+	struct vmx_capability capability;
+
+	if (error)
+		return error;
+	vmx_capability_read(&capability);
+	if (!vmx_has_ept(&capability))
+		return MERCURY_E_UNSUPPORTED;
+	mtrr_read(&machine.mtrr);
+	shared->uses_ept = 1;
+	return p2m_init(p2m, ept_format(&machine.mtrr, capability.ept_vpid & VMX_CAP_EPT_1G),
+			window_pa(zero_page), window_pa(sink_page));
+}
+
+void vmx_wipe_sink(void)
+{
+	__builtin_memset(sink_page, 0, sizeof(sink_page));
+}
+
+void vmx_flush(void)
+{
+	if (machine.controls.secondary & VMX_SECONDARY_ENABLE_EPT)
+		insn_invept(INVEPT_ALL, 0);
+	if (machine.controls.secondary & VMX_SECONDARY_ENABLE_VPID)
+		insn_invvpid(INVVPID_ALL, 0, 0);
 }
 
 /* --- VMX operation ------------------------------------------------------------------------------ */

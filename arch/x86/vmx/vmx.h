@@ -8,11 +8,14 @@
 
 extern const struct vo vo_vmx;
 
-/* An empty P2M over the EPT. Errors: UNSUPPORTED without EPT, NO_MEMORY. */
-enum mercury_error vmx_p2m_init(struct p2m *p2m);
+/* An empty P2M over the EPT. Errors: UNSUPPORTED without VT-x or EPT, NO_MEMORY. */
+enum mercury_error vmx_p2m_init(struct cpu *cpu, struct p2m *p2m);
 
 /* A VM exit arrived; returns to resume Linux. */
 void vmx_handle_exit(struct cpu *cpu);
+
+/* The segment registers of the guest with their hidden parts; `hidden` has MERCURY_SEGMENTS_NR. */
+void vmx_read_hidden(struct mercury_segment *hidden);
 
 /* VMRESUME failed. */
 _Noreturn void vmx_resume_failed(struct cpu *cpu);

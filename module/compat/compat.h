@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Differences between kernels, found by compiling probes (Makefile.compat), never by version. */
+#ifndef MODULE_COMPAT_H
+#define MODULE_COMPAT_H
+
+#include <linux/sysctl.h>
+
+#ifdef HAVE_CTL_TABLE_CONST
+typedef const struct ctl_table mercury_ctl_table;
+#else
+typedef struct ctl_table mercury_ctl_table;
+#endif
+
+/* Where register_sysctl() does not count the table, an empty entry ends it. */
+#ifdef HAVE_REGISTER_SYSCTL_SZ
+#define MERCURY_CTL_TABLE_END
+#else
+#define MERCURY_CTL_TABLE_END {}
+#endif
+
+#endif

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The VMM image as data. */
+#include <linux/linkage.h>
+
+	.section .rodata
+	.balign 4096
+SYM_DATA_START(mercury_image)
+	.incbin MERCURY_IMAGE
+SYM_DATA_END_LABEL(mercury_image, SYM_L_GLOBAL, mercury_image_end)

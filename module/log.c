@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The VMM's log ring, line by line into the kernel log. */
+#include <linux/kernel.h>
+#include <linux/mutex.h>
+#include <linux/printk.h>
+
+#include "mercury.h"
+
+static DEFINE_MUTEX(log_mutex);
+static u64 log_read;
+
+static void print_lines(const struct mercury_shared *shared, u64 head)
+{
+	char line[256];
+	unsigned int n = 0;
+
+	for (; log_read != head; log_read++) {
+		char c = shared->log[log_read % MERCURY_LOG_SIZE];
+
+		if (c != '\n' && n < sizeof(line) - 1) {
+			line[n++] = c;
+			continue;
+		}
+		line[n] = '\0';
+		pr_notice("vmm: %s\n", line);
+		n = 0;
+	}
+}
+
+void mercury_log_flush(void)
+{
+	const struct mercury_shared *shared = mercury_shared();
+	u64 head;
+
+	mutex_lock(&log_mutex);
+	head = smp_load_acquire(&shared->log_head);
+	if (head < log_read)
+		log_read = 0;
+	if (head - log_read > MERCURY_LOG_SIZE) {
+		pr_notice("vmm: (%llu bytes of log lost)\n", head - log_read - MERCURY_LOG_SIZE);
+		log_read = head - MERCURY_LOG_SIZE;
+	}
+	print_lines(shared, head);
+	mutex_unlock(&log_mutex);
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Load and unload: parameters, and the order in which everything comes and goes. */
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/printk.h>
+#include <linux/reboot.h>
+#include <linux/string.h>
+
+#include "mercury.h"
+
+static char *backend = "auto";
+module_param(backend, charp, 0444);
+MODULE_PARM_DESC(backend, "how to run Linux virtual: auto (default), vmx, ring1");
+
+static char *ept = "auto";
+module_param(ept, charp, 0444);
+MODULE_PARM_DESC(ept, "use EPT under VT-x: auto (default), off (nothing is hidden then)");
+
+module_param_named(verify, mercury_verify, bool, 0644);
+MODULE_PARM_DESC(verify, "compare all of Linux's state across every switch (default 0)");
+
+static bool usable;
+
+bool mercury_ept_wanted(void)
+{
+	return !strcmp(ept, "auto");
+}
+
+bool mercury_usable(void)
+{
+	return usable;
+}
+
+const char *mercury_backend(void)
+{
+	return usable ? "vmx" : "none";
+}
+
+static int check_parameters(void)
+{
+	if (strcmp(backend, "auto") && strcmp(backend, "vmx") && strcmp(backend, "ring1")) {
+		pr_err("backend=%s: must be auto, vmx or ring1\n", backend);
+		return -EINVAL;
+	}
+	if (strcmp(ept, "auto") && strcmp(ept, "off")) {
+		pr_err("ept=%s: must be auto or off\n", ept);
+		return -EINVAL;
+	}
+	if (!strcmp(backend, "ring1")) {
+		pr_err("backend=ring1: not in this version; use backend=vmx on a machine with VT-x\n");
+		return -ENODEV;
+	}
+	return 0;
+}
+
+/* Before the machine goes down Linux is on it alone: firmware and kexec expect no VMX operation. */
+static int on_reboot(struct notifier_block *block, unsigned long event, void *unused)
+{
+	if (mercury_mode() == MERCURY_VIRTUAL && mercury_set_mode(MERCURY_NATIVE))
+		pr_alert("shutting down, but a CPU did not go native\n");
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_block = { .notifier_call = on_reboot };
+
+static int start_vmm(void)
+{
+	const struct mercury_header *header = mercury_image_check();
+	int error;
+
+	if (!header)
+		return -ENOEXEC;
+	error = mercury_window_build(header);
+	if (error)
+		return error;
+	error = mercury_vmm_start();
+	if (error)
+		mercury_window_free();
+	return error;
+}
+
+static int start_files(void)
+{
+	int error = mercury_proc_start();
+
+	if (error)
+		return error;
+	error = mercury_sysctl_start();
+	if (error)
+		mercury_proc_stop();
+	return error;
+}
+
+static void stop_vmm(void)
+{
+	if (!usable)
+		return;
+	unregister_reboot_notifier(&reboot_block);
+	mercury_switch_stop();
+	mercury_state_stop();
+	mercury_log_flush();
+	mercury_window_free();
+	usable = false;
+}
+
+/* Without a backend the files still come, to say why; unless one was asked for by name. */
+static int start_backend(void)
+{
+	int error = start_vmm();
+
+	if (error == -ENODEV && !strcmp(backend, "auto")) {
+		pr_warn("no usable backend: Linux stays native\n");
+		return 0;
+	}
+	if (error)
+		return error;
+	error = mercury_state_start();
+	if (error) {
+		mercury_window_free();
+		return error;
+	}
+	register_reboot_notifier(&reboot_block);
+	usable = true;
+	return 0;
+}
+
+static int __init mercury_init(void)
+{
+	int error = check_parameters();
+
+	if (error)
+		return error;
+	error = start_backend();
+	if (error)
+		return error;
+	error = start_files();
+	if (error) {
+		stop_vmm();
+		return error;
+	}
+	pr_info("loaded, backend %s; sysctl mercury.mode=virtual to switch\n", mercury_backend());
+	return 0;
+}
+
+static void __exit mercury_exit(void)
+{
+	mercury_sysctl_stop();
+	mercury_proc_stop();
+	stop_vmm();
+}
+
+module_init(mercury_init);
+module_exit(mercury_exit);
+
+MODULE_DESCRIPTION("Mercury: self-virtualization for Linux");
+MODULE_LICENSE("GPL");

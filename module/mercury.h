@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The module's own interfaces: one section for each of its files. */
+#ifndef MODULE_MERCURY_H
+#define MODULE_MERCURY_H
+
+#include <linux/types.h>
+
+#include "abi/mercury.h"
+
+struct seq_file;
+
+#undef pr_fmt
+#define pr_fmt(fmt) "mercury: " fmt
+
+/* --- main.c: the parameters --------------------------------------------------------------------- */
+
+bool mercury_ept_wanted(void);
+
+/* The backend in use: "vmx", or "none" with the reason why. */
+const char *mercury_backend(void);
+bool mercury_usable(void);
+
+/* --- image.c: the VMM image embedded in the module ---------------------------------------------- */
+
+extern const u8 mercury_image[], mercury_image_end[];
+
+/* The embedded image's header; NULL if it is damaged or of another ABI, with the reason logged. */
+const struct mercury_header *mercury_image_check(void);
+
+/* --- window.c: the VMM's memory and its address space ------------------------------------------- */
+
+struct mercury_memory {
+	u64 used, allocated; /* bytes */
+	unsigned int chunks, pages; /* of 2 MiB; of 4 KiB where no chunk was to be had */
+};
+
+/* Allocate, map and fill the window for all possible CPUs. Returns 0 or -errno, logged. */
+int mercury_window_build(const struct mercury_header *header);
+
+/* Scrub and free; no CPU may be virtual. */
+void mercury_window_free(void);
+
+struct mercury_shared *mercury_shared(void);
+struct mercury_cpu_shared *mercury_cpu_shared(unsigned int cpu);
+void mercury_memory(struct mercury_memory *memory);
+
+/* --- call.c: calls into the VMM ----------------------------------------------------------------- */
+
+/* Call the VMM on this CPU, native or virtual; interrupts off. Returns a mercury_error. */
+u64 mercury_call(u64 call, u64 arg0, u64 arg1);
+
+/* The same on one CPU, or on all that are online, from process context; the first error or 0. */
+u64 mercury_call_on(unsigned int cpu, u64 call, u64 arg0, u64 arg1);
+
+/* Prepare this machine: everything from MERCURY_CALL_INIT to a warm CPU. 0 or -errno, logged. */
+int mercury_vmm_start(void);
+
+/* errno of a mercury_error, negative; and its sentence. */
+int mercury_errno(u64 error);
+const char *mercury_error_text(u64 error);
+
+/* --- switch.c: the switch as Linux sees it ------------------------------------------------------ */
+
+enum mercury_mode { MERCURY_NATIVE, MERCURY_VIRTUAL };
+
+struct mercury_cost {
+	u64 last, worst; /* TSC cycles with interrupts off */
+};
+
+struct mercury_cpu_report {
+	struct mercury_cost enter, leave;
+	bool is_virtual;
+};
+
+/*
+ * Bring all CPUs to `mode`. 0; -EBUSY VMX owned by another; -EINTR; -EIO and others: a CPU failed,
+ * all are native again and mercury_last_error() says which and why.
+ */
+int mercury_set_mode(enum mercury_mode mode);
+
+enum mercury_mode mercury_mode(void);
+void mercury_switches(u64 *to_virtual, u64 *to_native);
+void mercury_cpu_report(unsigned int cpu, struct mercury_cpu_report *report);
+
+/* Why the last command was refused, or "none"; copied. */
+#define MERCURY_REASON 320
+void mercury_last_error(char *text, size_t size);
+
+/* Note why a command is refused; for callers that refuse before the switch does. */
+void mercury_refuse(const char *format, ...) __printf(1, 2);
+
+int mercury_switch_start(void);
+void mercury_switch_stop(void);
+
+/* --- state.c: is Linux's state bit-equal across the gate? --------------------------------------- */
+
+/* Before and after the gate, on this CPU, interrupts off. */
+void mercury_state_before(void);
+void mercury_state_after(const char *direction);
+
+/* Task-independent items of all CPUs: kept at load, compared on demand. */
+int mercury_state_start(void);
+void mercury_state_stop(void);
+void mercury_state_show(struct seq_file *m);
+extern bool mercury_verify;
+
+/* --- log.c: the VMM's log ring into the kernel log ---------------------------------------------- */
+
+void mercury_log_flush(void);
+
+/* --- command.c: a mode in words ------------------------------------------------------------------ */
+
+/*
+ * Carry out what a user wrote: "native" or "virtual", surrounding white space ignored. -EPERM without
+ * CAP_SYS_ADMIN, -EINVAL for any other word, else as mercury_set_mode(); the reason is noted.
+ */
+int mercury_command(const char *text, size_t length);
+
+/* --- sysctl.c, proc.c: what the user sees ------------------------------------------------------- */
+
+int mercury_sysctl_start(void);
+void mercury_sysctl_stop(void);
+int mercury_proc_start(void);
+void mercury_proc_stop(void);
+
+#endif

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /proc/mercury, as in the original: read the state of things, write a mode. */
+#include <linux/cpu.h>
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+#include <linux/uaccess.h>
+
+#include "mercury.h"
+#include "reasons.h"
+
+static void show_cpu(struct seq_file *m, unsigned int cpu)
+{
+	struct mercury_cpu_report r;
+
+	mercury_cpu_report(cpu, &r);
+	seq_printf(m, "cpu%u: %s\n", cpu, r.is_virtual ? "virtual" : "native");
+	seq_printf(m, "enter cpu%u: last %llu max %llu cycles\n", cpu, r.enter.last, r.enter.worst);
+	seq_printf(m, "leave cpu%u: last %llu max %llu cycles\n", cpu, r.leave.last, r.leave.worst);
+}
+
+static void show_exits(struct seq_file *m, unsigned int cpu)
+{
+	const struct mercury_cpu_shared *s = mercury_cpu_shared(cpu);
+	const char *separator = " ";
+	unsigned int i;
+
+	seq_printf(m, "exits cpu%u:", cpu);
+	for (i = 0; i < MERCURY_EXIT_REASONS; i++) {
+		if (!s->exits[i])
+			continue;
+		seq_printf(m, "%s%s %llu", separator, mercury_exit_name(i), s->exits[i]);
+		separator = ", ";
+	}
+	seq_puts(m, "\n");
+	seq_printf(m, "events cpu%u: NMIs in root %llu, machine checks %llu, dropped writes %llu, "
+		   "to native without a command %llu\n", cpu, s->nmis_in_root, s->mcs_in_root,
+		   s->dropped_writes, s->forced);
+}
+
+static void show_memory(struct seq_file *m)
+{
+	struct mercury_memory memory;
+
+	mercury_memory(&memory);
+	seq_printf(m, "memory: used %llu KiB, allocated %llu KiB (%u chunks of 2 MiB, %u pages)\n",
+		   memory.used >> 10, memory.allocated >> 10, memory.chunks, memory.pages);
+	seq_printf(m, "tables: %u pages of the P2M's pool in use\n", mercury_shared()->pool_used);
+	seq_printf(m, "features: EPT %s, VPID %s\n", mercury_shared()->uses_ept ? "on" : "off",
+		   mercury_shared()->uses_vpid ? "on" : "off");
+}
+
+static void show_vmm(struct seq_file *m)
+{
+	unsigned int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu)
+		show_cpu(m, cpu);
+	for_each_online_cpu(cpu)
+		show_exits(m, cpu);
+	cpus_read_unlock();
+	show_memory(m);
+	mercury_state_show(m);
+}
+
+static int show(struct seq_file *m, void *unused)
+{
+	char reason[MERCURY_REASON];
+	u64 to_virtual, to_native;
+
+	mercury_switches(&to_virtual, &to_native);
+	mercury_last_error(reason, sizeof(reason));
+	seq_printf(m, "mode: %s\n", mercury_mode() == MERCURY_VIRTUAL ? "virtual" : "native");
+	seq_printf(m, "backend: %s\n", mercury_backend());
+	seq_printf(m, "window: 0x%llx %u MiB\n", (u64)MERCURY_WINDOW_BASE,
+		   (unsigned int)(MERCURY_WINDOW_SIZE >> 20));
+	seq_printf(m, "switches: %llu to virtual, %llu to native\n", to_virtual, to_native);
+	if (mercury_usable())
+		show_vmm(m);
+	seq_printf(m, "last error: %s\n", reason);
+	return 0;
+}
+
+static int open(struct inode *inode, struct file *file)
+{
+	return single_open(file, show, NULL);
+}
+
+/* No command has more bytes; what has is refused unread. */
+#define COMMAND_MAX 64
+
+static ssize_t write(struct file *file, const char __user *user, size_t count, loff_t *ppos)
+{
+	char text[COMMAND_MAX];
+	int error;
+
+	if (count > sizeof(text)) {
+		mercury_refuse("%zu bytes were written as mode; write native or virtual", count);
+		return -EINVAL;
+	}
+	if (copy_from_user(text, user, count))
+		return -EFAULT;
+	error = mercury_command(text, count);
+	return error ?: count;
+}
+
+static const struct proc_ops ops = {
+	.proc_open = open,
+	.proc_read = seq_read,
+	.proc_lseek = seq_lseek,
+	.proc_release = single_release,
+	.proc_write = write,
+};
+
+int mercury_proc_start(void)
+{
+	return proc_create("mercury", 0644, NULL, &ops) ? 0 : -ENOMEM;
+}
+
+void mercury_proc_stop(void)
+{
+	remove_proc_entry("mercury", NULL);
+}

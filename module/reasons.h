@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* VM exits by name, for people. */
+#ifndef MODULE_REASONS_H
+#define MODULE_REASONS_H
+
+const char *mercury_exit_name(unsigned int reason);
+
+#endif

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* sysctl mercury.mode, mercury.backend, mercury.status. */
+#include <linux/cpu.h>
+#include <linux/sysctl.h>
+
+#include "compat/compat.h"
+#include "mercury.h"
+
+/* Give `text` and a newline to the reader, or refuse the write. */
+static int show(const char *text, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	char line[MERCURY_REASON + 2];
+	struct ctl_table table = { .data = line, .maxlen = sizeof(line) };
+
+	if (write)
+		return -EPERM;
+	strscpy(line, text, sizeof(line));
+	return proc_dostring(&table, 0, buffer, lenp, ppos);
+}
+
+static int do_mode(mercury_ctl_table *table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	int error;
+
+	if (!write)
+		return show(mercury_mode() == MERCURY_VIRTUAL ? "virtual" : "native", 0, buffer,
+			    lenp, ppos);
+	if (*ppos) {
+		mercury_refuse("a mode is written at once, not at offset %lld", *ppos);
+		return -EINVAL;
+	}
+	error = mercury_command(buffer, *lenp);
+	if (!error)
+		*ppos += *lenp;
+	return error;
+}
+
+static int do_backend(mercury_ctl_table *table, int write, void *buffer, size_t *lenp,
+		      loff_t *ppos)
+{
+	return show(mercury_backend(), write, buffer, lenp, ppos);
+}
+
+static unsigned int count_cpus(bool (*is)(unsigned int cpu))
+{
+	unsigned int cpu, n = 0;
+
+	for_each_online_cpu(cpu)
+		n += is(cpu);
+	return n;
+}
+
+static bool is_virtual(unsigned int cpu)
+{
+	return READ_ONCE(mercury_cpu_shared(cpu)->is_virtual);
+}
+
+static bool is_cold(unsigned int cpu)
+{
+	return !READ_ONCE(mercury_cpu_shared(cpu)->is_warm);
+}
+
+static int do_status(mercury_ctl_table *table, int write, void *buffer, size_t *lenp, loff_t *ppos)
+{
+	char text[MERCURY_REASON];
+	unsigned int online;
+
+	if (!mercury_usable()) {
+		char reason[MERCURY_REASON];
+
+		mercury_last_error(reason, sizeof(reason));
+		scnprintf(text, sizeof(text), "native, no backend: %s", reason);
+		return show(text, write, buffer, lenp, ppos);
+	}
+	cpus_read_lock();
+	online = num_online_cpus();
+	if (mercury_mode() == MERCURY_VIRTUAL)
+		scnprintf(text, sizeof(text), "virtual on %u of %u CPUs", count_cpus(is_virtual),
+			  online);
+	else if (count_cpus(is_cold))
+		scnprintf(text, sizeof(text),
+			  "native, cold on %u of %u CPUs: VMX owned by another (kvm_intel?)",
+			  count_cpus(is_cold), online);
+	else
+		scnprintf(text, sizeof(text), "native, ready on %u CPUs%s%s", online,
+			  mercury_shared()->uses_ept ? ", EPT" : ", nothing hidden (no EPT)",
+			  mercury_shared()->uses_vpid ? ", VPID" : "");
+	cpus_read_unlock();
+	return show(text, write, buffer, lenp, ppos);
+}
+
+static struct ctl_table table[] = {
+	{ .procname = "mode", .mode = 0644, .proc_handler = do_mode },
+	{ .procname = "backend", .mode = 0444, .proc_handler = do_backend },
+	{ .procname = "status", .mode = 0444, .proc_handler = do_status },
+	MERCURY_CTL_TABLE_END
+};
+
+static struct ctl_table_header *header;
+
+int mercury_sysctl_start(void)
+{
+	header = register_sysctl("mercury", table);
+	return header ? 0 : -ENOMEM;
+}
+
+void mercury_sysctl_stop(void)
+{
+	unregister_sysctl_table(header);
+}
