@@ -9,7 +9,7 @@
 /* No word is longer; what is, is not quoted back. */
 #define WORD_MAX 16
 
-int mercury_parse_mode(const char *text, size_t length, enum mercury_mode *mode)
+static int parse_mode(const char *text, size_t length, enum mercury_mode *mode)
 {
 	char word[WORD_MAX + 1];
 
@@ -43,6 +43,6 @@ int mercury_command(const char *text, size_t length)
 		mercury_refuse("changing the mode needs CAP_SYS_ADMIN");
 		return -EPERM;
 	}
-	error = mercury_parse_mode(text, length, &mode);
+	error = parse_mode(text, length, &mode);
 	return error ?: mercury_set_mode(mode);
 }

@@ -79,6 +79,7 @@ SYM_FUNC_START_LOCAL(mercury_gate_tail_frame)
 	pushq	%rdx
 	pushq	%rbx
 SYM_INNER_LABEL(mercury_gate_tail, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR	/* reached by RET only */
 	movq	%rax, %cr3
 	movq	%rbx, %dr7
 	movq	%rcx, %rbx

@@ -7,8 +7,10 @@
 #include "walk.h"
 #include "window.h"
 #include "x86/paging.h"
+#include "x86/vector.h"
 
-#define IST_STACKS 7
+/* Events that may come at any instruction; other vectors with a stack of their own cannot. */
+static const uint8_t anytime[] = { VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC };
 
 static uint64_t read_physical(void *context, uint64_t pa)
 {
@@ -30,6 +32,23 @@ static bool is_mapped(struct cpu *cpu, const struct need *need)
 	if (!walk(cpu->root_pa, need->address, read_physical, cpu, &r))
 		return false;
 	return (!need->write || r.writable) && (!need->execute || r.executable);
+}
+
+static const char *stack_unmapped(struct cpu *cpu, const struct tss64 *tss,
+				  const struct idt_gate *idt, uint64_t *where)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(anytime); i++) {
+		unsigned int ist = idt[anytime[i]].ist & 7;
+		const struct need stack = { "an IST stack", ist ? tss->ist[ist - 1] - 8 : 0, true,
+					    false };
+
+		*where = stack.address;
+		if (ist && !is_mapped(cpu, &stack))
+			return stack.name;
+	}
+	return NULL;
 }
 
 const char *native_unmapped(struct cpu *cpu, const struct state *s, uint64_t *where)
@@ -56,12 +75,5 @@ const char *native_unmapped(struct cpu *cpu, const struct state *s, uint64_t *wh
 		if (!is_mapped(cpu, &needs[i]))
 			return needs[i].name;
 	}
-	for (i = 0; i < IST_STACKS; i++) {
-		const struct need stack = { "an IST stack", tss->ist[i] - 8, true, false };
-
-		*where = stack.address;
-		if (tss->ist[i] && !is_mapped(cpu, &stack))
-			return stack.name;
-	}
-	return NULL;
+	return stack_unmapped(cpu, tss, (const struct idt_gate *)s->idtr.base, where);
 }
