@@ -22,13 +22,21 @@ modules_closure() {
 	done | awk '!seen[$0]++'
 }
 
-# install_modules TREE FILE...: kernel modules, by their path below KERNEL_MODULES.
+# install_modules TREE FILE...: kernel modules, by their path below KERNEL_MODULES, uncompressed;
+# prints their paths in the guest.
 install_modules() {
-	local dir=$1/lib/modules/$KERNEL_RELEASE file
+	local tree=$1 file path
 
 	shift
 	for file; do
-		install -D -m 644 "$KERNEL_MODULES/$file" "$dir/$file"
+		path=/lib/modules/$KERNEL_RELEASE/${file%.[xgz]*}
+		mkdir -p "$tree${path%/*}"
+		case $file in
+		*.xz) xz -dc "$KERNEL_MODULES/$file" ;;
+		*.zst) zstd -qdc "$KERNEL_MODULES/$file" ;;
+		*) cat "$KERNEL_MODULES/$file" ;;
+		esac >"$tree$path" || return 1
+		echo "$path"
 	done
 }
 
@@ -123,8 +131,8 @@ run_tree() {
 	mkdir -p "$tree/etc/mercury-vm"
 	write_command >"$tree/etc/mercury-vm/command"
 	mapfile -t files < <(modules_closure "${GUEST_MODULES[@]}")
-	install_modules "$tree" "${files[@]}"
-	[[ -z $OPT_OUT ]] || out_tree "$tree"
+	install_modules "$tree" "${files[@]}" >/dev/null || return 1
+	[[ -z $OPT_OUT ]] || out_tree "$tree" || return 1
 	install -D -m 644 "$ko" "$modules/extra/mercury-vmx.ko"
 	cp "$KERNEL_MODULES"/modules.{order,builtin,builtin.modinfo} "$modules"
 	"$(kernel_tool depmod)" -b "$tree" "$KERNEL_RELEASE" || return 1
@@ -146,8 +154,7 @@ out_tree() {
 		mapfile -t files < <(modules_closure "${OUT_MODULES_QEMU[@]}")
 		echo /dev/vda
 	fi >"$tree/etc/mercury-vm/out"
-	install_modules "$tree" "${files[@]}"
-	printf "/lib/modules/$KERNEL_RELEASE/%s\n" "${files[@]}" >"$tree/etc/mercury-vm/modules"
+	install_modules "$tree" "${files[@]}" >"$tree/etc/mercury-vm/modules"
 }
 
 # initramfs_prepare DIR: sets BASE_CPIO and makes DIR/run.cpio; the guest unpacks one over the other.

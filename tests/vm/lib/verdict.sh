@@ -72,7 +72,7 @@ verdict_emulator() {
 		text=$complaints${complaints:+${CRASH:+$'\n'}}$CRASH
 	fi
 	# An emulator that did not get as far as a log said why on its own output.
-	[[ -n $text || $GUEST_STATE != booting ]] || text=$(tail -n 5 "$RUN_DIR/emulator.out")
+	[[ -n $text || -s $RUN_DIR/emulator.log ]] || text=$(tail -n 5 "$RUN_DIR/emulator.out")
 	[[ -z $text ]] || say "the emulator says:"$'\n'"$text"
 }
 
