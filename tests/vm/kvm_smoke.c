@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Runs a small real-mode virtual machine through /dev/kvm and checks what it did.
+ *
+ * The guest counts BX down from a number of this program's choosing, adds each value to CX and
+ * writes its low byte to a port, then halts. So every exit's data, the number of exits and the final
+ * registers are known beforehand. Exit status 0 and a line on stdout mean that all of it was right.
+ *
+ * usage: kvm_smoke [COUNT]	COUNT port exits, 1 to 1000 (100)
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <x86intrin.h>
+
+#define PORT 0x10
+#define CODE_AT 0x1000
+#define MEMORY 0x4000
+
+/* Real mode: again: add cx, bx; mov al, bl; out PORT, al; dec bx; jnz again; hlt */
+static const uint8_t guest_code[] = {
+	0x01, 0xd9, 0x88, 0xd8, 0xe6, PORT, 0x4b, 0x75, 0xf7, 0xf4,
+};
+
+struct vm {
+	int vcpu;
+	struct kvm_run *run;
+};
+
+static int checked_ioctl(int fd, unsigned long request, void *arg, const char *name)
+{
+	int ret = ioctl(fd, request, arg);
+
+	if (ret < 0)
+		err(1, "%s", name);
+	return ret;
+}
+
+#define IOCTL(fd, request, arg) checked_ioctl(fd, request, (void *)(arg), #request)
+
+static struct vm create_vm(void)
+{
+	struct kvm_userspace_memory_region region = { .guest_phys_addr = 0, .memory_size = MEMORY };
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), fd, size;
+	uint8_t *memory;
+	struct vm vm;
+
+	if (kvm < 0)
+		err(1, "/dev/kvm (is kvm_intel loaded?)");
+	fd = IOCTL(kvm, KVM_CREATE_VM, 0);
+	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		err(1, "mmap");
+	memcpy(memory + CODE_AT, guest_code, sizeof(guest_code));
+	region.userspace_addr = (uintptr_t)memory;
+	IOCTL(fd, KVM_SET_USER_MEMORY_REGION, &region);
+	vm.vcpu = IOCTL(fd, KVM_CREATE_VCPU, 0);
+	size = IOCTL(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	vm.run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vm.vcpu, 0);
+	if (vm.run == MAP_FAILED)
+		err(1, "mmap of the vCPU");
+	return vm;
+}
+
+static void set_registers(const struct vm *vm, uint16_t count)
+{
+	struct kvm_regs regs = { .rip = CODE_AT, .rbx = count, .rflags = 2 };
+	struct kvm_sregs sregs;
+
+	IOCTL(vm->vcpu, KVM_GET_SREGS, &sregs);
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	IOCTL(vm->vcpu, KVM_SET_SREGS, &sregs);
+	IOCTL(vm->vcpu, KVM_SET_REGS, &regs);
+}
+
+/* Runs to the HLT and returns the number of port exits, each of which must bring the right byte. */
+static int run_vm(const struct vm *vm, int count)
+{
+	int exits = 0;
+
+	for (;;) {
+		struct kvm_run *run = vm->run;
+		uint8_t byte;
+
+		IOCTL(vm->vcpu, KVM_RUN, 0);
+		if (run->exit_reason == KVM_EXIT_HLT)
+			return exits;
+		if (run->exit_reason != KVM_EXIT_IO || run->io.port != PORT)
+			errx(1, "unexpected exit, reason %u", run->exit_reason);
+		byte = *((uint8_t *)run + run->io.data_offset);
+		if (byte != (uint8_t)(count - exits))
+			errx(1, "exit %d brought %u, not %u", exits, byte, (uint8_t)(count - exits));
+		exits++;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int count = argc > 1 ? atoi(argv[1]) : 100, exits;
+	struct kvm_regs regs;
+	uint64_t start, ticks;
+	struct vm vm;
+
+	if (count < 1 || count > 1000)
+		errx(2, "COUNT is 1 to 1000");
+	vm = create_vm();
+	set_registers(&vm, count);
+	start = __rdtsc();
+	exits = run_vm(&vm, count);
+	ticks = __rdtsc() - start;
+	IOCTL(vm.vcpu, KVM_GET_REGS, &regs);
+	if (exits != count || (uint16_t)regs.rcx != (uint16_t)(count * (count + 1) / 2))
+		errx(1, "%d exits and sum %llu instead of %d and %d", exits, regs.rcx, count,
+		     count * (count + 1) / 2);
+	printf("kvm_smoke: %d exits, sum %llu, %llu ticks per exit\n", exits, regs.rcx,
+	       (unsigned long long)ticks / count);
+	return 0;
+}
