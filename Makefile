@@ -28,7 +28,7 @@ all: module
 
 IMAGE_CFLAGS := -std=gnu11 -O2 -ffreestanding -fno-builtin-printf -mno-red-zone -mgeneral-regs-only \
 	-fpie -fno-stack-protector -fcf-protection=none \
-	-fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-Wall -Wextra -Werror -Wstrict-prototypes -Wframe-larger-than=1024 \
 	-Iinclude -Iarch/x86 -include include/mercury/hidden.h
 
@@ -85,7 +85,7 @@ module: $B/mercury.img
 	@cp -u module/Kbuild module/*.[chS] '$B/$(KRELEASE)/'
 	@cp -u module/compat/* '$B/$(KRELEASE)/compat/'
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$B/$(KRELEASE)' MERCURY='$(CURDIR)' \
-		MERCURY_IMAGE='$(CURDIR)/$B/mercury.img' modules
+		MERCURY_IMAGE='$(CURDIR)/$B/mercury.img' CONFIG_DEBUG_INFO_BTF_MODULES= modules
 
 clean:
 	rm -rf $B

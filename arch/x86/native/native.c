@@ -97,16 +97,15 @@ static void native_leave(struct cpu *cpu)
 	(void)cpu;
 }
 
-/* Linux's kernel half as it is now beside slot 509, which this root keeps. */
+/* Linux's kernel half as it is now, around slot 509, which this root keeps. */
 static void refresh_transition_root(struct cpu *cpu, uint64_t linux_cr3)
 {
 	const uint64_t *from = window_fixmap(cpu, linux_cr3);
 	uint64_t *to = cpu_slot(cpu, MERCURY_CPU_ROOT);
-	unsigned int i;
+	const unsigned int half = PAGING_ENTRIES / 2, slot = MERCURY_WINDOW_PML4_SLOT;
 
-	for (i = PAGING_ENTRIES / 2; i < PAGING_ENTRIES; i++)
-		if (i != MERCURY_WINDOW_PML4_SLOT)
-			to[i] = from[i];
+	__builtin_memcpy(to + half, from + half, (slot - half) * sizeof(*to));
+	__builtin_memcpy(to + slot + 1, from + slot + 1, (PAGING_ENTRIES - slot - 1) * sizeof(*to));
 }
 
 /*
