@@ -9,6 +9,8 @@ GUEST_STATE=booting GUEST_STATUS='' GUEST_TAINT=0
 STOPPED=''
 # When the kernel began to panic, in SECONDS.
 PANIC_SEEN=''
+# The beginning of a line of init's.
+CONTROL_PART=''
 
 # stop PID...: ends processes of this run and waits until they are gone.
 stop() {
@@ -138,20 +140,27 @@ watch_once() {
 	fi
 }
 
+# control_read SECONDS: takes a line of init, waiting SECONDS for it; fails where none is complete by
+# then. Its bytes come one by one, so what has come of it is kept in CONTROL_PART.
+control_read() {
+	local part status
+
+	IFS= read -r -t "$1" -u "$CONTROL" part
+	status=$?
+	CONTROL_PART+=$part
+	((status == 0)) || return 1
+	control_line "$CONTROL_PART"
+	CONTROL_PART=''
+}
+
 # session_watch: until the emulator ends, the time is up or the guest is beyond help.
 session_watch() {
-	local line
-
 	STARTED=$SECONDS DOTTED=$SECONDS
 	while [[ -z $STOPPED ]]; do
-		if read -r -t 0.25 -u "$CONTROL" line; then
-			control_line "$line"
-		else
-			watch_once || break
-		fi
+		control_read 0.25 || watch_once || break
 	done
-	while read -r -t 0.1 -u "$CONTROL" line; do
-		control_line "$line"
+	while control_read 0.1; do
+		:
 	done
 	[[ -z $PROGRESS ]] || echo >&2
 	stop "$EMULATOR_PID"
