@@ -134,7 +134,8 @@ struct fake {
 	int fail_at;      /* this fallible VMX instruction from now on fails; FAKE_NEVER          */
 	int fallible;     /* such instructions so far                                             */
 	bool entry_fails; /* VMLAUNCH ends in a failed VM entry                                   */
-	int drop_flush;   /* this flush from now on has no effect; FAKE_NEVER                     */
+	int drop_flush;   /* this flush and drop_flushes - 1 after it have no effect; FAKE_NEVER  */
+	int drop_flushes;
 	int flushes;
 	int nmi_at; /* an NMI arrives behind this operation; FAKE_NEVER                           */
 	bool xsetbv_faults;
@@ -203,7 +204,6 @@ void fake_save_guest(void);
 int fake_vm_entry(bool resume);
 bool fake_load_segment(struct segment *segment, uint16_t selector);
 void fake_load_system(struct segment *segment, uint16_t selector);
-void fake_set_cpuid(void);
 
 /* TLB: what each instruction invalidates, and the question. */
 void tlb_cache(struct fake_translation t);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The TLB: translations cached before, what each instruction drops, what could still be used. */
+#include <stddef.h>
+
 #include "fake.h"
 #include "x86/cr.h"
 #include "x86/vmx.h"
@@ -19,7 +21,9 @@ void tlb_cache(struct fake_translation t)
 /* Has the test made this flush fail to happen? */
 static bool dropped(void)
 {
-	return fake.flushes++ == fake.drop_flush;
+	int n = fake.flushes++ - fake.drop_flush;
+
+	return fake.drop_flush != FAKE_NEVER && n >= 0 && n < fake.drop_flushes;
 }
 
 /* SDM vol. 3, 4.10.4.1, Operations that Invalidate TLBs and Paging-Structure Caches */

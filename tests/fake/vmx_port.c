@@ -181,7 +181,8 @@ void insn_leave(struct cpu *cpu, const struct leave_frame *frame)
 	insn_write_cr3(frame->cr3);
 	fake.cpu.dr7 = frame->dr7;
 	fake_log(OP_DR7, frame->dr7, 0, true);
-	insn_wrmsr(MSR_IA32_DEBUGCTL, frame->debugctl);
+	if ((uint32_t)frame->debugctl)
+		insn_wrmsr(MSR_IA32_DEBUGCTL, (uint32_t)frame->debugctl);
 	fake.owed = frame->owes_nmi;
 	r.rbx = stack[0];
 	r.rdx = stack[1];
