@@ -13,7 +13,7 @@ MAKEFLAGS += --no-builtin-rules
 
 # V=1 shows the commands.
 Q := $(if $(V),,@)
-say = $(if $(V),,@echo "  $(1)")
+say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo "  $(1)")
 
 B := build
 KDIR ?= /lib/modules/$(shell uname -r)/build
@@ -86,6 +86,29 @@ module: $B/mercury.img
 	@cp -u module/compat/* '$B/$(KRELEASE)/compat/'
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$B/$(KRELEASE)' MERCURY='$(CURDIR)' \
 		MERCURY_IMAGE='$(CURDIR)/$B/mercury.img' CONFIG_DEBUG_INFO_BTF_MODULES= modules
+
+# --- Trying and testing ------------------------------------------------------------------------------
+
+RUN_KERNEL ?= 6.1
+RUN_SMP ?= 2
+
+install-deps:
+	$(Q)tests/vm/deps
+
+run: install-deps
+	$(Q)$(MAKE) -s -C tests/vm/guest
+	$(Q)MERCURY_PROGRESS=1 tests/vm/run --kernel $(RUN_KERNEL) --smp $(RUN_SMP) \
+		$(addprefix --add build/guest/,workload hv storm) \
+		--add tests/vm/guest/lib.sh --add tests/vm/guest/demo.sh -- sh /root/demo.sh
+
+test: install-deps
+	$(Q)tests/run
+
+unit:
+	$(Q)$(MAKE) -s -C tests/unit
+
+lint: image
+	$(Q)tests/lint/run
 
 clean:
 	rm -rf $B

@@ -108,7 +108,8 @@ static int report(unsigned int cpu, const char *what, u64 error)
 {
 	const char *text = mercury_cpu_shared(cpu)->text;
 
-	pr_err("CPU %u: %s: %s\n", cpu, what, *text ? text : mercury_error_text(error));
+	mercury_refuse("CPU %u, %s: %s", cpu, what, *text ? text : mercury_error_text(error));
+	pr_err("CPU %u, %s: %s\n", cpu, what, *text ? text : mercury_error_text(error));
 	return mercury_errno(error);
 }
 
@@ -123,53 +124,35 @@ static u64 build_p2m(unsigned int cpu)
 	return error ?: mercury_call_on(cpu, MERCURY_CALL_HIDE, 0, 0);
 }
 
-static int start_cpus(void)
-{
-	unsigned int cpu;
-	u64 error;
-
-	for_each_online_cpu(cpu) {
-		error = mercury_call_on(cpu, MERCURY_CALL_INIT_CPU, cpu,
-					(u64)&mercury_cpu_memory(cpu)->boot);
-		if (error)
-			return report(cpu, "set-up", error);
-	}
-	return 0;
-}
-
-static int prepare_cpus(void)
-{
-	unsigned int cpu;
-	u64 error;
-
-	for_each_online_cpu(cpu) {
-		error = mercury_call_on(cpu, MERCURY_CALL_PREPARE, 0, 0);
-		if (error)
-			return report(cpu, "VT-x", error);
-		if (!mercury_cpu_shared(cpu)->is_warm)
-			pr_info("CPU %u is cold: VMX is owned by another (kvm_intel?)\n", cpu);
-	}
-	return 0;
-}
-
 static int start(void)
 {
 	unsigned int cpu = cpumask_first(cpu_online_mask);
 	u64 error = mercury_call_on(cpu, MERCURY_CALL_INIT, 0, 0);
-	int result;
 
 	if (error)
 		return report(cpu, "start", error);
-	result = start_cpus();
-	if (result)
-		return result;
-	if (mercury_ept_wanted()) {
-		error = build_p2m(cpu);
-		/* ept=auto: a CPU without EPT goes without. */
-		if (error && error != MERCURY_E_UNSUPPORTED)
-			return report(cpu, "EPT", error);
-	}
-	return prepare_cpus();
+	if (!mercury_ept_wanted())
+		return 0;
+	error = build_p2m(cpu);
+	/* A CPU without EPT goes without; one without VT-x says so when it is prepared. */
+	if (error && error != MERCURY_E_UNSUPPORTED)
+		return report(cpu, "EPT", error);
+	return 0;
+}
+
+int mercury_prepare_cpu(unsigned int cpu)
+{
+	u64 error = mercury_call_on(cpu, MERCURY_CALL_INIT_CPU, cpu,
+				    (u64)&mercury_cpu_memory(cpu)->boot);
+
+	if (error)
+		return report(cpu, "set-up", error);
+	error = mercury_call_on(cpu, MERCURY_CALL_PREPARE, 0, 0);
+	if (error)
+		return report(cpu, "VT-x", error);
+	if (!mercury_cpu_shared(cpu)->is_warm)
+		pr_info("CPU %u is cold: VMX is owned by another (kvm_intel?)\n", cpu);
+	return 0;
 }
 
 int mercury_vmm_start(void)
@@ -178,12 +161,12 @@ int mercury_vmm_start(void)
 	int result;
 
 	if (obstacle) {
+		mercury_refuse("%s", obstacle);
 		pr_err("%s\n", obstacle);
 		return -ENODEV;
 	}
 	cpus_read_lock();
 	result = start();
 	cpus_read_unlock();
-	mercury_log_flush();
 	return result;
 }

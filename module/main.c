@@ -3,7 +3,6 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/printk.h>
-#include <linux/reboot.h>
 #include <linux/string.h>
 
 #include "mercury.h"
@@ -53,30 +52,52 @@ static int check_parameters(void)
 	return 0;
 }
 
-/* Before the machine goes down Linux is on it alone: firmware and kexec expect no VMX operation. */
-static int on_reboot(struct notifier_block *block, unsigned long event, void *unused)
+static int start_vmm(const struct mercury_header *header)
 {
-	if (mercury_mode() == MERCURY_VIRTUAL && mercury_set_mode(MERCURY_NATIVE))
-		pr_alert("shutting down, but a CPU did not go native\n");
-	return NOTIFY_DONE;
-}
+	int error = mercury_window_build(header);
 
-static struct notifier_block reboot_block = { .notifier_call = on_reboot };
-
-static int start_vmm(void)
-{
-	const struct mercury_header *header = mercury_image_check();
-	int error;
-
-	if (!header)
-		return -ENOEXEC;
-	error = mercury_window_build(header);
 	if (error)
 		return error;
-	error = mercury_vmm_start();
+	error = mercury_state_start();
 	if (error)
-		mercury_window_free();
+		goto free_window;
+	error = mercury_vmm_start() ?: mercury_events_start();
+	mercury_log_flush();
+	if (error)
+		goto stop_state;
+	usable = true;
+	return 0;
+
+stop_state:
+	mercury_state_stop();
+free_window:
+	mercury_window_free();
 	return error;
+}
+
+static void stop_vmm(void)
+{
+	if (!usable)
+		return;
+	mercury_switch_stop();
+	mercury_events_stop();
+	mercury_state_conclude();
+	mercury_state_stop();
+	mercury_log_flush();
+	mercury_window_free();
+	usable = false;
+}
+
+/* Without a backend the files still come, to say why; unless one was asked for by name. */
+static int start_backend(void)
+{
+	const struct mercury_header *header = mercury_image_check();
+	int error = header ? start_vmm(header) : -ENOEXEC;
+
+	if (error != -ENODEV || strcmp(backend, "auto"))
+		return error;
+	pr_warn("no usable backend: Linux stays native\n");
+	return 0;
 }
 
 static int start_files(void)
@@ -89,39 +110,6 @@ static int start_files(void)
 	if (error)
 		mercury_proc_stop();
 	return error;
-}
-
-static void stop_vmm(void)
-{
-	if (!usable)
-		return;
-	unregister_reboot_notifier(&reboot_block);
-	mercury_switch_stop();
-	mercury_state_stop();
-	mercury_log_flush();
-	mercury_window_free();
-	usable = false;
-}
-
-/* Without a backend the files still come, to say why; unless one was asked for by name. */
-static int start_backend(void)
-{
-	int error = start_vmm();
-
-	if (error == -ENODEV && !strcmp(backend, "auto")) {
-		pr_warn("no usable backend: Linux stays native\n");
-		return 0;
-	}
-	if (error)
-		return error;
-	error = mercury_state_start();
-	if (error) {
-		mercury_window_free();
-		return error;
-	}
-	register_reboot_notifier(&reboot_block);
-	usable = true;
-	return 0;
 }
 
 static int __init mercury_init(void)

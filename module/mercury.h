@@ -52,8 +52,11 @@ u64 mercury_call(u64 call, u64 arg0, u64 arg1);
 /* The same on one CPU, or on all that are online, from process context; the first error or 0. */
 u64 mercury_call_on(unsigned int cpu, u64 call, u64 arg0, u64 arg1);
 
-/* Prepare this machine: everything from MERCURY_CALL_INIT to a warm CPU. 0 or -errno, logged. */
+/* Start the VMM and build its P2M; no CPU is prepared yet. 0 or -errno, logged. */
 int mercury_vmm_start(void);
+
+/* Set up and warm one CPU, which is online. 0 or -errno, logged. */
+int mercury_prepare_cpu(unsigned int cpu);
 
 /* errno of a mercury_error, negative; and its sentence. */
 int mercury_errno(u64 error);
@@ -89,8 +92,18 @@ void mercury_last_error(char *text, size_t size);
 /* Note why a command is refused; for callers that refuse before the switch does. */
 void mercury_refuse(const char *format, ...) __printf(1, 2);
 
-int mercury_switch_start(void);
+/* To native, for good: the module is about to go. */
 void mercury_switch_stop(void);
+
+/* This CPU, which is coming or going, alone; the hotplug lock is held. 0 or -errno, logged. */
+int mercury_cpu_to_machine_mode(void);
+int mercury_cpu_to_native(void);
+
+/* --- events.c: what a running Linux does: hotplug, suspend, hibernation, reboot ------------------ */
+
+/* Prepares every CPU, those to come as well. 0 or -errno, logged. */
+int mercury_events_start(void);
+void mercury_events_stop(void);
 
 /* --- state.c: is Linux's state bit-equal across the gate? --------------------------------------- */
 
@@ -98,9 +111,14 @@ void mercury_switch_stop(void);
 void mercury_state_before(void);
 void mercury_state_after(const char *direction);
 
-/* Task-independent items of all CPUs: kept at load, compared on demand. */
 int mercury_state_start(void);
 void mercury_state_stop(void);
+
+/* Task-independent items of this CPU as they are before the first switch, for the conclusion. */
+void mercury_state_keep(void);
+
+/* All CPUs native for good: equal to what was kept? Into the log, if parameter verify is set. */
+void mercury_state_conclude(void);
 void mercury_state_show(struct seq_file *m);
 extern bool mercury_verify;
 

@@ -231,9 +231,13 @@ void mercury_state_after(const char *direction)
 	compare(s, &s->before, &s->after, false, direction);
 }
 
-static void keep(void *unused)
+void mercury_state_keep(void)
 {
+	unsigned long flags;
+
+	local_irq_save(flags);
 	read_state(&this_cpu_ptr(state_cpus)->at_load);
+	local_irq_restore(flags);
 }
 
 static void compare_with_load(void *unused)
@@ -247,31 +251,32 @@ static void compare_with_load(void *unused)
 int mercury_state_start(void)
 {
 	state_cpus = alloc_percpu(struct state_cpu);
-	if (!state_cpus)
-		return -ENOMEM;
-	on_each_cpu(keep, NULL, 1);
-	return 0;
+	return state_cpus ? 0 : -ENOMEM;
+}
+
+void mercury_state_stop(void)
+{
+	free_percpu(state_cpus);
 }
 
 /* At unload, native again: equal to what was found at load? */
-void mercury_state_stop(void)
+void mercury_state_conclude(void)
 {
 	unsigned int cpu;
 
-	if (READ_ONCE(mercury_verify)) {
-		on_each_cpu(compare_with_load, NULL, 1);
-		for_each_online_cpu(cpu) {
-			const struct state_cpu *s = per_cpu_ptr(state_cpus, cpu);
+	if (!READ_ONCE(mercury_verify))
+		return;
+	on_each_cpu(compare_with_load, NULL, 1);
+	for_each_online_cpu(cpu) {
+		const struct state_cpu *s = per_cpu_ptr(state_cpus, cpu);
 
-			if (s->differences)
-				pr_err("CPU %u: state check: %llu differences, first: %s\n", cpu,
-				       s->differences, s->text);
-			else
-				pr_info("CPU %u: state check: equal in %llu comparisons of %d items\n",
-					cpu, s->checks, ITEMS);
-		}
+		if (s->differences)
+			pr_err("CPU %u: state check: %llu differences, first: %s\n", cpu,
+			       s->differences, s->text);
+		else
+			pr_info("CPU %u: state check: equal in %llu comparisons of %d items\n",
+				cpu, s->checks, ITEMS);
 	}
-	free_percpu(state_cpus);
 }
 
 void mercury_state_show(struct seq_file *m)

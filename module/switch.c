@@ -19,6 +19,7 @@
 static DEFINE_MUTEX(mode_mutex);
 static enum mercury_mode current_mode;
 static u64 switches[2];
+static bool closed; /* native for good: the module is about to go */
 
 static DEFINE_SPINLOCK(reason_lock);
 static char reason[MERCURY_REASON] = "none";
@@ -124,13 +125,9 @@ static void enter(void *unused)
 		give_back_vmxe(s);
 }
 
-static u64 leave_here(struct switch_cpu *s)
+static bool is_virtual_here(void)
 {
-	u64 error = MERCURY_E_OK;
-
-	if (mercury_cpu_shared(smp_processor_id())->is_virtual)
-		error = mercury_call(MERCURY_CALL_LEAVE, 0, 0);
-	return error;
+	return mercury_cpu_shared(smp_processor_id())->is_virtual;
 }
 
 static void leave(void *unused)
@@ -138,9 +135,15 @@ static void leave(void *unused)
 	struct switch_cpu *s = this_cpu_ptr(&switch_cpus);
 	u64 start, spent;
 
+	s->error = MERCURY_E_OK;
+	/* A CPU that went native by itself only gives back what it took. */
+	if (!is_virtual_here()) {
+		give_back_vmxe(s);
+		return;
+	}
 	mercury_state_before();
 	start = rdtsc_ordered();
-	s->error = leave_here(s);
+	s->error = mercury_call(MERCURY_CALL_LEAVE, 0, 0);
 	spent = rdtsc_ordered() - start;
 	mercury_state_after("leave");
 	if (s->error)
@@ -158,7 +161,8 @@ static int on_nmi(unsigned int type, struct pt_regs *regs)
 	if (!shared->asks_leave)
 		return NMI_DONE;
 	shared->asks_leave = 0;
-	leave_here(this_cpu_ptr(&switch_cpus));
+	if (is_virtual_here())
+		mercury_call(MERCURY_CALL_LEAVE, 0, 0);
 	return NMI_HANDLED;
 }
 
@@ -225,8 +229,17 @@ static int set_mode_locked(enum mercury_mode mode)
 
 	if (mode == current_mode)
 		return 0;
+	if (closed)
+		return -ENODEV;
+	if (!mercury_usable()) {
+		mercury_refuse("no usable backend; the kernel log says why");
+		return -ENODEV;
+	}
 	cpus_read_lock();
 	error = mode == MERCURY_VIRTUAL ? all_to_virtual() : all_to_native();
+	/* Before the lock is gone: a CPU that comes next reads it. */
+	if (!error)
+		WRITE_ONCE(current_mode, mode);
 	cpus_read_unlock();
 	mercury_log_flush();
 	if (error) {
@@ -237,7 +250,6 @@ static int set_mode_locked(enum mercury_mode mode)
 			text);
 		return error;
 	}
-	WRITE_ONCE(current_mode, mode);
 	WRITE_ONCE(switches[mode], switches[mode] + 1);
 	return 0;
 }
@@ -253,10 +265,49 @@ int mercury_set_mode(enum mercury_mode mode)
 	return error;
 }
 
+/* --- One CPU, in the hotplug callbacks ---------------------------------------------------------- */
+
+static int log_failure(const char *what, u64 error)
+{
+	const struct mercury_cpu_shared *shared = mercury_cpu_shared(smp_processor_id());
+
+	if (!error)
+		return 0;
+	pr_err("CPU %u, %s: %s\n", smp_processor_id(), what,
+	       shared->error == error ? shared->text : mercury_error_text(error));
+	return mercury_errno(error);
+}
+
+int mercury_cpu_to_machine_mode(void)
+{
+	struct switch_cpu *s = this_cpu_ptr(&switch_cpus);
+	unsigned long flags;
+
+	if (current_mode == MERCURY_NATIVE)
+		return 0;
+	local_irq_save(flags);
+	vote(NULL);
+	if (!s->error)
+		enter(NULL);
+	local_irq_restore(flags);
+	return log_failure("coming online while the machine is virtual", s->error);
+}
+
+int mercury_cpu_to_native(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	leave(NULL);
+	local_irq_restore(flags);
+	return log_failure("going offline", this_cpu_ptr(&switch_cpus)->error);
+}
+
 void mercury_switch_stop(void)
 {
 	mutex_lock(&mode_mutex);
 	if (set_mode_locked(MERCURY_NATIVE))
 		pr_alert("unload: a CPU did not go native\n");
+	closed = true;
 	mutex_unlock(&mode_mutex);
 }
