@@ -21,26 +21,37 @@ struct fake fake;
 
 /* The VMM's variables, see the Makefile; absent if a test links nothing that has any. */
 extern char __start_vmm_data[] __attribute__((weak)), __stop_vmm_data[] __attribute__((weak));
-static char *vmm_data_copy;
+extern char __start_vmm_bss[] __attribute__((weak)), __stop_vmm_bss[] __attribute__((weak));
 
-/* Word by word and past ASan, which guards the variables. */
+/* Past ASan, which guards the space between variables. */
 __attribute__((no_sanitize("address"))) static void copy(char *to, const char *from, size_t n)
 {
 	while (n--)
 		*to++ = *from++;
 }
 
+/* Put the variables in [start, stop) back to what they were at the first call. */
+static void reset(char **saved, char *start, const char *stop)
+{
+	size_t size = (size_t)(stop - start);
+
+	if (!size)
+		return;
+	if (!*saved) {
+		*saved = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			      0);
+		assert_true(*saved != MAP_FAILED);
+		copy(*saved, start, size);
+	}
+	copy(start, *saved, size);
+}
+
 static void reset_vmm_data(void)
 {
-	size_t size = (size_t)(__stop_vmm_data - __start_vmm_data);
+	static char *data, *bss;
 
-	if (!vmm_data_copy) {
-		vmm_data_copy = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		assert_true(vmm_data_copy != MAP_FAILED);
-		copy(vmm_data_copy, __start_vmm_data, size);
-	}
-	copy(__start_vmm_data, vmm_data_copy, size);
+	reset(&data, __start_vmm_data, __stop_vmm_data);
+	reset(&bss, __start_vmm_bss, __stop_vmm_bss);
 }
 
 /* --- Memory ------------------------------------------------------------------------------------- */
