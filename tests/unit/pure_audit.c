@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VM entry's checks in software: a state of Linux's that passes, then each rule of the manual broken
- * alone, the rule above its case. Section numbers are those of the SDM, vol. 3.
+ * VM entry's checks in software: a state of Linux's that passes, then each rule of the manual
+ * broken alone, the rule above its case. Section numbers are those of the SDM, vol. 3.
  */
 #include "unit.h"
 
@@ -98,7 +98,7 @@ static void good_states(void **state)
 	FINE(s.ss = (struct segment){ .ar = UNUSABLE });
 }
 
-/* --- 27.3.1.1, Checks on Guest Control Registers, Debug Registers, and MSRs --------------------- */
+/* --- 27.3.1.1, Checks on Guest Control Registers, Debug Registers, and MSRs ------------------- */
 
 static void control_registers(void **state)
 {
@@ -156,14 +156,17 @@ static void debug_registers_and_msrs(void **state)
 		BROKEN("DEBUGCTL", s.debugctl |= BIT(bit));
 	FINE(s.debugctl = DEBUGCTL_LBR | DEBUGCTL_BTF | DEBUGCTL_FREEZE_LBRS_ON_PMI |
 			  DEBUGCTL_FREEZE_PERFMON_ON_PMI | DEBUGCTL_FREEZE_WHILE_SMM);
-	/* "The IA32_SYSENTER_ESP field and the IA32_SYSENTER_EIP field must each contain a canonical" */
+	/*
+	 * "The IA32_SYSENTER_ESP field and the IA32_SYSENTER_EIP field must each contain a
+	 * canonical"
+	 */
 	BROKEN("SYSENTER", s.sysenter_esp = NON_CANONICAL);
 	BROKEN("SYSENTER", s.sysenter_eip = NON_CANONICAL);
 	/* 25.4.1, Guest Register State: IA32_SYSENTER_CS is a field of 32 bits */
 	BROKEN("SYSENTER_CS", s.sysenter_cs = BIT(32));
 }
 
-/* --- 27.3.1.2, Checks on Guest Segment Registers ------------------------------------------------ */
+/* --- 27.3.1.2, Checks on Guest Segment Registers ---------------------------------------------- */
 
 /* The words of bits 15, 11:8 and 31:17, limit and so on are the same for each usable register. */
 #define USABLE(reg)                                                                                \
@@ -280,7 +283,9 @@ static void data_segments(void **state)
 static void unusable_data_segments(void **state)
 {
 	(void)state;
-	/* "FS, GS: the address must be canonical", usable or not: the base is Linux's per-CPU one */
+	/*
+	 * "FS, GS: the address must be canonical", usable or not: the base is Linux's per-CPU one
+	 */
 	BROKEN("base", s.fs.base = NON_CANONICAL);
 	BROKEN("base", s.gs.base = NON_CANONICAL);
 	/* The other rules are for usable registers */
@@ -348,7 +353,7 @@ static void local_descriptor_table_reserved(void **state)
 		BROKEN("LDT", s.ldtr = ldt, s.ldtr.ar |= 1u << bit);
 }
 
-/* --- 27.3.1.3, Checks on Guest Descriptor-Table Registers; 27.3.1.4, RIP, RSP, and RFLAGS -------- */
+/* --- 27.3.1.3, Checks on Guest Descriptor-Table Registers; 27.3.1.4, RIP, RSP, and RFLAGS ----- */
 
 static void descriptor_tables_rip_and_rflags(void **state)
 {
@@ -373,7 +378,7 @@ static void descriptor_tables_rip_and_rflags(void **state)
 	FINE(s.rflags = 0x3f7fd7 & ~BIT(17));
 }
 
-/* --- 27.3.1.5, Checks on Guest Non-Register State ----------------------------------------------- */
+/* --- 27.3.1.5, Checks on Guest Non-Register State --------------------------------------------- */
 
 static void activity_and_interruptibility(void **state)
 {
@@ -423,7 +428,7 @@ static void pending_single_step(void **state)
 	FINE(s.interruptibility = 2, s.rflags |= RFLAGS_TF, s.debugctl = 2);
 }
 
-/* --- The way back ------------------------------------------------------------------------------- */
+/* --- The way back ----------------------------------------------------------------------------- */
 
 /* On the way to native CS is never reloaded: it must be the one that the VMM's own GDT has, too. */
 static void selectors_of_the_vmm(void **state)

@@ -32,8 +32,8 @@ static uint64_t *capability_word(struct vmx_capability *c, enum word w)
 #define WORD(allowed1, allowed0) ((uint64_t)(allowed1) << 32 | (allowed0))
 
 /*
- * A Haswell: TRUE MSRs, so that CR3 load and store exiting (primary 15 and 16) and the debug controls
- * (exit 2, entry 2) are not fixed to 1; EPT with 2 MiB and 1 GiB pages, VPID.
+ * A Haswell: TRUE MSRs, so that CR3 load and store exiting (primary 15 and 16) and the debug
+ * controls (exit 2, entry 2) are not fixed to 1; EPT with 2 MiB and 1 GiB pages, VPID.
  */
 static struct vmx_capability haswell(void)
 {
@@ -76,8 +76,9 @@ static void must_refuse(const struct vmx_capability *c, const struct vmx_feature
 }
 
 /*
- * The whole choice on a known CPU, as literal numbers. Exits asked for: none but what cannot be avoided
- * (MSR bitmaps are on, so that MSRs do not exit); what is needed for an injection's moment is off.
+ * The whole choice on a known CPU, as literal numbers. Exits asked for: none but what cannot be
+ * avoided (MSR bitmaps are on, so that MSRs do not exit); what is needed for an injection's moment
+ * is off.
  */
 static void the_choice_on_haswell(void **state)
 {
@@ -96,7 +97,9 @@ static void the_choice_on_haswell(void **state)
 	assert_int_equal(out.secondary, 1u << 3 | 1u << 5 | 1u << 12);
 }
 
-/* A CPU with nothing but what is required, and nothing forced: reserved bits stay as it wants them. */
+/*
+ * A CPU with nothing but what is required, and nothing forced: reserved bits stay as it wants them.
+ */
 static void the_least_that_is_accepted(void **state)
 {
 	const struct vmx_capability c = {
@@ -118,10 +121,11 @@ static void the_least_that_is_accepted(void **state)
 }
 
 /*
- * Each required bit missing: SDM vol. 3, A.3.1: "If bit 32+X is 0, ... control X must be 0". Reasons:
- * pin 3 and 5 with primary 22 open an NMI window (27.2.1.1: virtual NMIs need NMI exiting, the window
- * needs virtual NMIs); primary 27 steps over a dropped write; 28 keeps MSRs from exiting, 31 switches
- * the secondary word on; exit 2, entry 2 carry DR7 and DEBUGCTL; exit 9, entry 9 are 64-bit mode.
+ * Each required bit missing: SDM vol. 3, A.3.1: "If bit 32+X is 0, ... control X must be 0".
+ * Reasons: pin 3 and 5 with primary 22 open an NMI window (27.2.1.1: virtual NMIs need NMI exiting,
+ * the window needs virtual NMIs); primary 27 steps over a dropped write; 28 keeps MSRs from
+ * exiting, 31 switches the secondary word on; exit 2, entry 2 carry DR7 and DEBUGCTL; exit 9, entry
+ * 9 are 64-bit mode.
  */
 static void each_required_bit_missing(void **state)
 {
@@ -166,9 +170,9 @@ static void no_trap_flag_needed_without_ept(void **state)
 }
 
 /*
- * "Every enable-this-instruction control that the CPU's CPUID exposes must be on": SDM vol. 3, 26.3,
- * Changes to Instruction Behavior in VMX Non-Root Operation: RDTSCP, INVPCID, XSAVES, TPAUSE, UMWAIT
- * and PCONFIG cause #UD if their control is 0.
+ * "Every enable-this-instruction control that the CPU's CPUID exposes must be on": SDM vol. 3,
+ * 26.3, Changes to Instruction Behavior in VMX Non-Root Operation: RDTSCP, INVPCID, XSAVES, TPAUSE,
+ * UMWAIT and PCONFIG cause #UD if their control is 0.
  */
 static void secondary_by_feature(void **state)
 {
@@ -206,8 +210,9 @@ static void secondary_by_feature(void **state)
 }
 
 /*
- * A bit that the CPU insists on and that is not handled. SDM vol. 3, A.2: reserved default1 bits are
- * harmless at 1; those with a meaning are not, and a default0 bit that is forced is nothing we know.
+ * A bit that the CPU insists on and that is not handled. SDM vol. 3, A.2: reserved default1 bits
+ * are harmless at 1; those with a meaning are not, and a default0 bit that is forced is nothing we
+ * know.
  */
 static void check_forced(enum word word, uint32_t default1, uint32_t handled, bool ept)
 {
@@ -271,12 +276,13 @@ static void the_old_words_are_refused_by_name(void **state)
 	must_refuse(&c, &f, true, PRIMARY, "CR3_LOAD_EXITING", true);
 }
 
-/* --- EPT and VPID ------------------------------------------------------------------------------- */
+/* --- EPT and VPID ----------------------------------------------------------------------------- */
 
 /*
- * SDM vol. 3, A.10, VPID and EPT Capabilities: 6 page-walk length 4, 14 write-back, 16 2-MByte pages,
- * 20 INVEPT, 26 all-context INVEPT; 32 INVVPID, 42 all-context INVVPID. Each alone missing: no EPT, or
- * no VPID, while the other stays; 1-GByte pages (17) and accessed flags (21) are not needed.
+ * SDM vol. 3, A.10, VPID and EPT Capabilities: 6 page-walk length 4, 14 write-back, 16 2-MByte
+ * pages, 20 INVEPT, 26 all-context INVEPT; 32 INVVPID, 42 all-context INVVPID. Each alone missing:
+ * no EPT, or no VPID, while the other stays; 1-GByte pages (17) and accessed flags (21) are not
+ * needed.
  */
 static void what_ept_and_vpid_need(void **state)
 {
@@ -313,7 +319,9 @@ static void ept_and_vpid_need_their_controls(void **state)
 	assert_true(vmx_has_ept(&c) && !vmx_has_vpid(&c));
 }
 
-/* SDM vol. 3, A.7, VMX-Fixed Bits in CR0: a bit of FIXED0 must be 1, a bit not in FIXED1 must be 0. */
+/*
+ * SDM vol. 3, A.7, VMX-Fixed Bits in CR0: a bit of FIXED0 must be 1, a bit not in FIXED1 must be 0.
+ */
 static void fixed_bits(void **state)
 {
 	(void)state;
@@ -325,7 +333,7 @@ static void fixed_bits(void **state)
 	assert_false(vmx_fixed_ok(UINT64_MAX ^ UINT64_C(1) << 63, UINT64_MAX, UINT64_MAX));
 }
 
-/* --- Reading ------------------------------------------------------------------------------------ */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static uint64_t basic, procbased_allowed1, procbased2_allowed1;
 static uint32_t cpuid_7_ebx, cpuid_7_ecx, cpuid_7_edx, cpuid_d_1_eax, cpuid_ext_1_edx;
@@ -376,7 +384,9 @@ void insn_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 		*out = (struct cpuid_regs){ UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX };
 }
 
-/* SDM vol. 3, A.1: IA32_VMX_BASIC bit 55: the TRUE capability MSRs exist, then they are to be used. */
+/*
+ * SDM vol. 3, A.1: IA32_VMX_BASIC bit 55: the TRUE capability MSRs exist, then they are to be used.
+ */
 static void true_words_where_they_exist(void **state)
 {
 	struct vmx_capability c;
@@ -429,7 +439,10 @@ static void later_words_only_where_they_exist(void **state)
 	}
 }
 
-/* SDM vol. 2, CPUID: 7.0 EBX 10 INVPCID, ECX 5 WAITPKG, EDX 18 PCONFIG; 0Dh.1 EAX 3; 80000001h EDX 27 */
+/*
+ * SDM vol. 2, CPUID: 7.0 EBX 10 INVPCID, ECX 5 WAITPKG, EDX 18 PCONFIG; 0Dh.1 EAX 3; 80000001h EDX
+ * 27
+ */
 static void features_from_cpuid(void **state)
 {
 	struct vmx_features f;
@@ -451,7 +464,9 @@ static void features_from_cpuid(void **state)
 	assert_true(f.rdtscp && f.invpcid && f.xsaves && f.waitpkg && f.pconfig);
 }
 
-/* A leaf that does not exist answers with another's bits; and 36 bits where 80000008h is missing. */
+/*
+ * A leaf that does not exist answers with another's bits; and 36 bits where 80000008h is missing.
+ */
 static void leaves_that_do_not_exist(void **state)
 {
 	struct vmx_features f;

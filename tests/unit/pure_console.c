@@ -106,7 +106,7 @@ static void size_zero_writes_nothing(void **state)
 	assert_int_equal(byte, 0x7f);
 }
 
-/* --- The ring ----------------------------------------------------------------------------------- */
+/* --- The ring --------------------------------------------------------------------------------- */
 
 static struct mercury_shared shared;
 
@@ -189,7 +189,9 @@ static void *writer(void *argument)
 	return NULL;
 }
 
-/* "Space is claimed first: writers on several CPUs do not mix within a line": all lines are whole. */
+/*
+ * "Space is claimed first: writers on several CPUs do not mix within a line": all lines are whole.
+ */
 static void check_all_lines_whole(void)
 {
 	char seen[WRITERS][LINES] = { { 0 } };

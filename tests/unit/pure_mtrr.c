@@ -37,7 +37,7 @@ static uint32_t type_at(const struct mtrr_state *m, uint64_t address)
 	return type;
 }
 
-/* --- Reading ------------------------------------------------------------------------------------ */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static uint32_t cpuid_edx;
 static uint64_t cap, rdmsrs;
@@ -85,8 +85,8 @@ static void reads_all_registers(void **state)
 }
 
 /*
- * SDM vol. 3, 12.11.1, MTRR Feature Identification: IA32_MTRRCAP bit 8 says whether fixed ranges are
- * there, bits 7:0 how many variable ones. Without the CPUID bit no MTRR may be touched.
+ * SDM vol. 3, 12.11.1, MTRR Feature Identification: IA32_MTRRCAP bit 8 says whether fixed ranges
+ * are there, bits 7:0 how many variable ones. Without the CPUID bit no MTRR may be touched.
  */
 static void reads_only_what_is_there(void **state)
 {
@@ -111,9 +111,11 @@ static void reads_only_what_is_there(void **state)
 	assert_int_equal(m.variable, MTRR_MAX_VARIABLE);
 }
 
-/* --- Rules -------------------------------------------------------------------------------------- */
+/* --- Rules ------------------------------------------------------------------------------------ */
 
-/* SDM vol. 3, 12.11.2.1, IA32_MTRR_DEF_TYPE MSR: "If E is clear, ... the UC memory type is applied" */
+/*
+ * SDM vol. 3, 12.11.2.1, IA32_MTRR_DEF_TYPE MSR: "If E is clear, ... the UC memory type is applied"
+ */
 static void disabled_means_uncached_everywhere(void **state)
 {
 	struct mtrr_state m = state_of(FE | WB);
@@ -204,8 +206,8 @@ static void invalid_registers_do_not_count(void **state)
 }
 
 /*
- * 12.11.4.1 once more, for overlapping variable ranges: equal types, that type; any UC, UC; WT and WB,
- * WT; everything else undefined, which we make UC. All pairs, and all triples, in every order.
+ * 12.11.4.1 once more, for overlapping variable ranges: equal types, that type; any UC, UC; WT and
+ * WB, WT; everything else undefined, which we make UC. All pairs, and all triples, in every order.
  */
 static uint32_t combined(unsigned int set)
 {
@@ -271,8 +273,8 @@ static void masks_with_holes(void **state)
 }
 
 /*
- * SDM vol. 3, 12.11.2.3: mask bits from MAXPHYADDR on are reserved. Firmware writes masks as if for 36
- * bits or as if for 52; what is beyond MAXPHYADDR compares nothing.
+ * SDM vol. 3, 12.11.2.3: mask bits from MAXPHYADDR on are reserved. Firmware writes masks as if for
+ * 36 bits or as if for 52; what is beyond MAXPHYADDR compares nothing.
  */
 static void mask_bits_beyond_the_width_compare_nothing(void **state)
 {
@@ -290,7 +292,7 @@ static void mask_bits_beyond_the_width_compare_nothing(void **state)
 	assert_int_equal(type_at(&m, 66 * GB), UC);
 }
 
-/* --- Layouts ------------------------------------------------------------------------------------ */
+/* --- Layouts ---------------------------------------------------------------------------------- */
 
 struct piece {
 	uint64_t start, end;
@@ -384,7 +386,7 @@ static void layout_of_a_laptop(void **state)
 	assert_true(mtrr_type(&m, UINT64_C(0x21f400000), 2 * MB, &type) && type == WB);
 }
 
-/* --- Brute force -------------------------------------------------------------------------------- */
+/* --- Brute force ------------------------------------------------------------------------------ */
 
 static uint64_t seed;
 
@@ -453,8 +455,9 @@ static void check_block(const struct mtrr_state *m, uint64_t start, uint64_t siz
 	for (at = start; at < start + size && uniform; at += PAGE)
 		uniform = reference(m, at) == first;
 	/*
-	 * "Uniform" must be true. "Not uniform" must be for what a table can map in pieces at little
-	 * cost, up to 2 MiB; above that it may be said of a block that registers merely touch.
+	 * "Uniform" must be true. "Not uniform" must be for what a table can map in pieces at
+	 * little cost, up to 2 MiB; above that it may be said of a block that registers merely
+	 * touch.
 	 */
 	if (claimed ? !uniform : uniform && size <= 2 * MB)
 		fail_msg("%#llx bytes at %#llx: claimed %d, found %d", (unsigned long long)size,

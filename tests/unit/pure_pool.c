@@ -56,7 +56,9 @@ static void hands_out_every_page_once_then_null(void **state)
 	assert_int_equal((unsigned char)memory[PAGES][0], 0xa5);
 }
 
-/* pool.h: "A zeroed page": fresh ones were dirty, used ones hold the user's data and the free link. */
+/*
+ * pool.h: "A zeroed page": fresh ones were dirty, used ones hold the user's data and the free link.
+ */
 static void pages_are_zeroed_fresh_and_reused(void **state)
 {
 	static const char zeroes[MERCURY_PAGE_SIZE];

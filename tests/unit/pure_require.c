@@ -144,7 +144,7 @@ static void the_first_reason_comes_first(void **state)
 	must_refuse(&f, "not locked");
 }
 
-/* --- Gathering ---------------------------------------------------------------------------------- */
+/* --- Gathering -------------------------------------------------------------------------------- */
 
 static bool has_vmx_msrs;
 

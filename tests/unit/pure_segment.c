@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Segment conversion: from descriptors in memory to hidden parts, and descriptors made for tables. */
+/*
+ * Segment conversion: from descriptors in memory to hidden parts, and descriptors made for tables.
+ */
 #include "unit.h"
 
 #include "segment.h"
@@ -190,8 +192,8 @@ static void absent_and_system_descriptors_are_unusable(void **state)
 }
 
 /*
- * SDM vol. 3, 3.4.5.1, Code- and Data-Segment Descriptor Types: "The processor sets this bit whenever
- * it loads the segment's selector": the register has it even if memory has lost it.
+ * SDM vol. 3, 3.4.5.1, Code- and Data-Segment Descriptor Types: "The processor sets this bit
+ * whenever it loads the segment's selector": the register has it even if memory has lost it.
  */
 static void the_register_is_accessed(void **state)
 {

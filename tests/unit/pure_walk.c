@@ -21,7 +21,9 @@ static uint64_t read_physical(void *context, uint64_t pa)
 	return tables[(pa - TABLE(0)) / PAGE_4K][pa % PAGE_4K / 8];
 }
 
-/* In both halves: slot 509 is the VMM's window, 273 the kernel's direct map, 0 and 255 the user's. */
+/*
+ * In both halves: slot 509 is the VMM's window, 273 the kernel's direct map, 0 and 255 the user's.
+ */
 static const uint64_t addresses[] = {
 	0, 0x1000, 0x7fffffffffff, 0x00007f1234567abc, 0xffff888123456789, 0xfffffe8000000fff,
 	0xffffffffffffffff, 0xffff800000000000,
@@ -135,8 +137,8 @@ static const struct right rights[] = {
 };
 
 /*
- * SDM vol. 3, 4.6.1, Determination of Access Rights: an address is a supervisor-mode one if U/S is 0
- * in at least one entry; writes need R/W = 1 in every entry; fetches need XD = 0 in every entry.
+ * SDM vol. 3, 4.6.1, Determination of Access Rights: an address is a supervisor-mode one if U/S is
+ * 0 in at least one entry; writes need R/W = 1 in every entry; fetches need XD = 0 in every entry.
  */
 static void rights_are_those_of_all_levels(void **state)
 {
@@ -230,8 +232,8 @@ static void neighbours_are_not_mapped(void **state)
 }
 
 /*
- * SDM vol. 3, 4.5, table Use of CR3: bits 11:0 are a PCID or flags, bits 61 and 62 LAM, bit 63 of the
- * operand is no part of the register; bits 51:12 are the table.
+ * SDM vol. 3, 4.5, table Use of CR3: bits 11:0 are a PCID or flags, bits 61 and 62 LAM, bit 63 of
+ * the operand is no part of the register; bits 51:12 are the table.
  */
 static void only_the_address_of_cr3_counts(void **state)
 {
