@@ -14,12 +14,13 @@
 #define PROC_FILE "/proc/mercury"
 
 static const char usage[] =
-	"usage: storm [--check-every K] N\n"
+	"usage: storm [--check-every K] [--pause US] N\n"
 	"  Switches N times between native and virtual by writing to " PROC_FILE ", and after every\n"
-	"  K-th switch (default 1; 0: only at the end) asks every CPU by CPUID which it is.\n"
+	"  K-th switch (default 1; 0: only at the end) asks every CPU by CPUID which it is. Between\n"
+	"  two switches it sleeps US microseconds (default 0).\n"
 	"  Exit status: 0 if all switched, 1 at the first error, 2: bad arguments.\n";
 
-static unsigned long check_every = 1;
+static unsigned long check_every = 1, pause_us;
 
 static unsigned long parse_number(const char *text)
 {
@@ -39,13 +40,14 @@ static unsigned long parse_arguments(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "check-every", required_argument, NULL, 'k' },
+		{ "pause", required_argument, NULL, 'p' },
 		{ NULL, 0, NULL, 0 },
 	};
 	unsigned long switches;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) == 'k')
-		check_every = parse_number(optarg);
+	while ((option = getopt_long(argc, argv, "", options, NULL)) == 'k' || option == 'p')
+		*(option == 'k' ? &check_every : &pause_us) = parse_number(optarg);
 	if (option == -1 && argc == optind + 1) {
 		switches = parse_number(argv[optind]);
 		if (switches)
@@ -166,6 +168,8 @@ int main(int argc, char **argv)
 		if (!one_switch(i, virtual, cpus, size, check))
 			return 1;
 		checks += check;
+		if (pause_us)
+			usleep((useconds_t)pause_us);
 	}
 	elapsed = seconds() - begin;
 	printf("storm: %lu switches in %.2f s, %.0f per second, %lu times checked on %d CPUs, "

@@ -108,7 +108,7 @@ static void map_file(const char *path)
 	if (expect_sys(map != MAP_FAILED, "mmap of a file")) {
 		expect(memcmp(map, content, FILE_BYTES) == 0, "the mapped file differs");
 		map[5000] = (unsigned char)~content[5000];
-		expect(pread(fd, &byte, 1, 5000) == 1 && byte == map[5000],
+		expect(pread(fd, &byte, 1, 5000) == 1 && byte == (unsigned char)~content[5000],
 		       "a change through the mapping is not in the file");
 		expect(pwrite(fd, &content[5000], 1, 5000) == 1 && map[5000] == content[5000],
 		       "a change by pwrite is not in the mapping");

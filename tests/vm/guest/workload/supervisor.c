@@ -38,7 +38,10 @@ void block_supervisor_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-/* The body of a worker's process: rounds until stopped, each with the first one's digest. */
+/*
+ * The body of a worker's process: rounds until stopped, each with the first one's digest. The first
+ * error ends it too: a wait that is lost once would be lost again, for as long.
+ */
 static void work(const struct worker *worker, unsigned long rounds)
 {
 	uint64_t digest;
@@ -50,7 +53,8 @@ static void work(const struct worker *worker, unsigned long rounds)
 		expect(digest == report->digest, "round %llu has digest %016llx, the first had %016llx",
 		       (unsigned long long)atomic_load(&report->rounds), (unsigned long long)digest,
 		       (unsigned long long)report->digest);
-	} while (atomic_fetch_add(&report->rounds, 1) + 1 != rounds && !atomic_load(stop));
+	} while (atomic_fetch_add(&report->rounds, 1) + 1 != rounds && !atomic_load(stop) &&
+		 !atomic_load(&report->errors));
 }
 
 static void start(struct job *job, unsigned long rounds)
