@@ -7,8 +7,8 @@
 /*
  * One letter for each mode, in the order of MODES: C cold, N native, P prepared, R ready, V
  * virtual. A row is a call; a column the mode it is made in; the two letters are the mode after
- * success and after failure; two dashes: not allowed. Written from include/mercury/mode.h (what the modes mean)
- * and include/abi/mercury.h (what the calls do):
+ * success and after failure; two dashes: not allowed. Written from include/mercury/mode.h (what
+ * the modes mean) and include/abi/mercury.h (what the calls do):
  *  - INIT and INIT_CPU come before everything; only INIT_CPU makes a CPU usable;
  *  - MAP and HIDE build the machine's P2M, before any CPU's backend relies on it;
  *  - PREPARE may be repeated (warming after resume); failed, nothing of the backend is built;

@@ -104,7 +104,8 @@ static inline void check_page(uint64_t gfn, uint64_t mfn, uint32_t order, uint32
 
 	if (page.mfn != mfn || page.order != order || page.access != access || page.type != type)
 		fail_msg("frame %#llx: mfn %#llx order %u access %u type %u",
-			 (unsigned long long)gfn, (unsigned long long)page.mfn, page.order, page.access, page.type);
+			 (unsigned long long)gfn, (unsigned long long)page.mfn, page.order,
+			 page.access, page.type);
 }
 
 static inline void check_unmapped(uint64_t gfn)
