@@ -350,7 +350,6 @@ void fake_machine(const struct fake_options *options)
 {
 	fake = (struct fake){ .options = *options, .fail_at = FAKE_NEVER,
 			      .drop_flush = FAKE_NEVER, .drop_flushes = 1, .nmi_at = FAKE_NEVER };
-	memset(fake.vmcs.value, 0xd1, sizeof(fake.vmcs.value));
 	reset_vmm_data();
 	map_memory();
 	build_roots();
