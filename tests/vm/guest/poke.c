@@ -19,6 +19,7 @@ static const char usage[] =
 	"usage: poke FILE ACTION [ARGUMENT...]\n"
 	"  write TEXT         one write; TEXT may hold \\0 \\n \\\\ \\xHH\n"
 	"  fill N             one write of N letters\n"
+	"  flood N COUNT      the same, COUNT times; tells how many writes were refused\n"
 	"  bytes TEXT         a write for each byte, in one open\n"
 	"  at OFFSET TEXT     pwrite\n"
 	"  two TEXT TEXT      two writes in one open\n"
@@ -144,15 +145,51 @@ static void act_write(const char *file, char **arguments)
 	write_text(open_file(file), arguments[0]);
 }
 
+static char *letters(size_t size)
+{
+	char *bytes = malloc(size + 1);
+
+	if (!bytes) {
+		perror("poke: malloc");
+		exit(2);
+	}
+	return memset(bytes, 'A', size);
+}
+
 static void act_fill(const char *file, char **arguments)
 {
 	size_t size = number(arguments[0]);
-	char *bytes = malloc(size + 1);
+	char *bytes = letters(size);
 
-	if (!bytes)
-		fail_usage();
-	memset(bytes, 'A', size);
 	tell("", write(open_file(file), bytes, size));
+	free(bytes);
+}
+
+/* Opens, writes and closes @count times, and tells of it in one line. */
+static void write_often(const char *file, const char *bytes, size_t size, unsigned long count)
+{
+	unsigned long failures = 0;
+	const char *name = "";
+
+	for (unsigned long i = 0; i < count; i++) {
+		int fd = open_file(file);
+
+		if (write(fd, bytes, size) != (ssize_t)size) {
+			name = strerrorname_np(errno) ?: "unknown";
+			failures++;
+		}
+		close(fd);
+	}
+	refused = failures;
+	printf("%lu of %lu refused%s%s\n", failures, count, *name ? ": " : "", name);
+}
+
+static void act_flood(const char *file, char **arguments)
+{
+	size_t size = number(arguments[0]);
+	char *bytes = letters(size);
+
+	write_often(file, bytes, size, number(arguments[1]));
 	free(bytes);
 }
 
@@ -204,30 +241,18 @@ static void act_nocap_open(const char *file, char **arguments)
 static void act_repeat(const char *file, char **arguments)
 {
 	struct text text = text_of(arguments[1]);
-	unsigned long failures = 0, count = number(arguments[0]);
-	const char *name = "";
 
-	for (unsigned long i = 0; i < count; i++) {
-		int fd = open_file(file);
-
-		if (write(fd, text.bytes, text.size) != (ssize_t)text.size) {
-			name = strerrorname_np(errno) ?: "unknown";
-			failures++;
-		}
-		close(fd);
-	}
-	refused = failures;
-	printf("%lu of %lu refused%s%s\n", failures, count, *name ? ": " : "", name);
+	write_often(file, text.bytes, text.size, number(arguments[0]));
 }
 
 static void act_read(const char *file, char **arguments)
 {
 	size_t size = number(arguments[0]);
-	char *buffer = malloc(size + 1);
+	char *buffer = letters(size);
 	int fd = open(file, O_RDONLY);
 	ssize_t got;
 
-	if (!buffer || !size)
+	if (!size)
 		fail_usage();
 	if (fd < 0) {
 		tell("open:", -1);
@@ -247,6 +272,7 @@ static const struct action {
 } actions[] = {
 	{ "write", 1, act_write },
 	{ "fill", 1, act_fill },
+	{ "flood", 2, act_flood },
 	{ "bytes", 1, act_bytes },
 	{ "at", 2, act_at },
 	{ "two", 2, act_two },

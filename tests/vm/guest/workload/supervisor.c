@@ -201,6 +201,8 @@ void supervise(struct job *jobs, size_t count, const struct limits *limits)
 	for (size_t i = 0; i < count; i++)
 		if (!jobs[i].missing)
 			start(&jobs[i], limits->rounds);
+	/* From here on signals are expected. */
+	puts("workload: started");
 	while (watch(jobs, count, limits->stall_seconds)) {
 		if (limits->seconds > 0 && now_seconds() - begin >= limits->seconds)
 			atomic_store(stop, true);

@@ -30,9 +30,10 @@ struct job {
 void block_supervisor_signals(void);
 
 /*
- * Runs all @jobs that are not missing to the limit, or until SIGTERM or SIGINT. SIGUSR1 asks for a
- * checkpoint: one line on stdout once every worker has begun and completed a round after the
- * signal. Errors are counted in the jobs' reports.
+ * Runs all @jobs that are not missing to the limit, or until SIGTERM or SIGINT, after a line on
+ * stdout that they are started. SIGUSR1 asks for a checkpoint: one line on stdout once every
+ * worker has begun and completed a round after the signal. Errors are counted in the jobs'
+ * reports.
  */
 void supervise(struct job *jobs, size_t count, const struct limits *limits);
 

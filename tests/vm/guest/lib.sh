@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# What the scripts inside the guest share: TAP results, and reading Mercury's files.
+
+PROC=/proc/mercury
+CTL=/proc/sys/mercury
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+
+tests=0
+failures=0
+
+# ok TEXT
+ok() {
+	tests=$((tests + 1))
+	echo "ok $tests - $1"
+}
+
+# not_ok TEXT [WHY]: WHY may have several lines.
+not_ok() {
+	tests=$((tests + 1))
+	failures=$((failures + 1))
+	echo "not ok $tests - $1"
+	[ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/# /'
+}
+
+# is TEXT GOT WANT
+is() {
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		not_ok "$1" "got '$2', expected '$3'"
+	fi
+}
+
+# like TEXT GOT PATTERN: PATTERN as in case.
+like() {
+	# shellcheck disable=SC2254 # it is meant as a pattern
+	case $2 in
+	$3) ok "$1" ;;
+	*) not_ok "$1" "got '$2', expected '$3'" ;;
+	esac
+}
+
+# succeeds TEXT COMMAND...
+succeeds() {
+	succeeds_text=$1
+	shift
+	if "$@" >"$WORK/output" 2>&1; then
+		ok "$succeeds_text"
+	else
+		not_ok "$succeeds_text" "$* ended with $?
+$(cat "$WORK/output")"
+	fi
+}
+
+# finish: the plan, and the exit status.
+finish() {
+	echo "1..$tests"
+	[ "$failures" -eq 0 ] && [ "$tests" -gt 0 ]
+	exit $?
+}
+
+# field KEY: the value of a line of /proc/mercury; nothing if it is not there.
+field() {
+	sed -n "s/^$1: *//p" "$PROC" 2>/dev/null
+}
+
+# mode: native, virtual, or nothing without the module.
+mode() {
+	cat "$CTL/mode" 2>/dev/null
+}
+
+# set_mode MODE: as an administrator does it.
+set_mode() {
+	sysctl -q -w "mercury.mode=$1"
+}
+
+# other MODE
+other() {
+	if [ "$1" = native ]; then
+		echo virtual
+	else
+		echo native
+	fi
+}
