@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The fake machine: one simulated CPU behind the hardware port, its memory, its Linux, and the log of
- * what was done to it.
+ * The fake machine: one simulated CPU behind the hardware port, its memory, its Linux, and the log
+ * of what was done to it.
  *
  * Physical addresses are the host's virtual ones. Three regions, each in a slot of its own of the
  * PML4, so that page tables of 1 GiB pages tell them apart: the window (struct cpu, pool, shared
@@ -19,7 +19,7 @@
 #include "insn.h"
 #include "state.h"
 
-/* --- The CPU ------------------------------------------------------------------------------------ */
+/* --- The CPU ---------------------------------------------------------------------------------- */
 
 enum fake_mode { FAKE_OFF, FAKE_ROOT, FAKE_GUEST };
 
@@ -36,7 +36,7 @@ struct fake_cpu {
 	uint64_t current_vmcs;
 };
 
-/* --- The log ------------------------------------------------------------------------------------ */
+/* --- The log ---------------------------------------------------------------------------------- */
 
 #define FAKE_OPS(F)                                                                                \
 	F(CPUID) F(RDMSR) F(WRMSR) F(READ_CR) F(READ_DR7) F(READ_RFLAGS) F(CR0) F(CR3) F(CR4)      \
@@ -57,7 +57,7 @@ struct fake_op {
 	const char *unmapped; /* of IDT, GDT, TSS, IST stacks: not mapped by the loaded CR3       */
 };
 
-/* --- The TLB ------------------------------------------------------------------------------------ */
+/* --- The TLB ---------------------------------------------------------------------------------- */
 
 enum fake_mapping { MAP_LINEAR, MAP_GUEST_PHYSICAL, MAP_COMBINED };
 
@@ -71,7 +71,7 @@ struct fake_translation {
 
 #define FAKE_TLB_SIZE 32
 
-/* --- The machine -------------------------------------------------------------------------------- */
+/* --- The machine ------------------------------------------------------------------------------ */
 
 #define FAKE_WINDOW UINT64_C(0x200000000000)
 #define FAKE_LINUX UINT64_C(0x300000000000)
@@ -194,7 +194,7 @@ uint64_t fake_get_msr(uint32_t number);
 uint64_t fake_field(enum vmcs_field field);
 void fake_set_field(enum vmcs_field field, uint64_t value);
 
-/* --- Between the fake's own files --------------------------------------------------------------- */
+/* --- Between the fake's own files ------------------------------------------------------------- */
 
 void fake_log(enum fake_op_kind kind, uint64_t a, uint64_t b, bool ok);
 _Noreturn void fake_continue(enum fake_outcome outcome);

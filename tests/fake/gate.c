@@ -34,7 +34,9 @@ static void vmm_call(struct cpu *cpu, enum mercury_call call, uint64_t arg0, uin
 	r->rdx = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
 }
 
-/* The module's half: Linux's stack holds the return address; the transition root around the call. */
+/*
+ * The module's half: Linux's stack holds the return address; the transition root around the call.
+ */
 static void gate(enum mercury_call call, uint64_t arg0, uint64_t arg1)
 {
 	struct cpu *cpu = fake_vmm_cpu();

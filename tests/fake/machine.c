@@ -54,7 +54,7 @@ static void reset_vmm_data(void)
 	reset(&bss, __start_vmm_bss, __stop_vmm_bss);
 }
 
-/* --- Memory ------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 static void map_at(uint64_t address, size_t size, int protection, int flags, int fd)
 {
@@ -72,7 +72,8 @@ static void map_memory(void)
 	map_at(FAKE_WINDOW, MERCURY_WINDOW_SIZE, PROT_READ | PROT_WRITE,
 	       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	map_at(FAKE_LINUX, FAKE_LINUX_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
-	map_at(FAKE_LINUX + LINUX_GDT_RW, MERCURY_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	map_at(FAKE_LINUX + LINUX_GDT_RW, MERCURY_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+	       fd);
 	assert_int_equal(mprotect((void *)FAKE_LINUX, MERCURY_PAGE_SIZE, PROT_READ), 0);
 	close(fd);
 }
@@ -127,9 +128,12 @@ bool fake_mapped(uint64_t cr3, uint64_t address)
 	return ((const uint64_t *)(entry & PAGING_ADDRESS))[paging_index(address, 3)] & PAGING_P;
 }
 
-/* --- The log ------------------------------------------------------------------------------------ */
+/* --- The log ---------------------------------------------------------------------------------- */
 
-/* "At every instruction boundary the loaded IDT, GDT, TSS and IST stacks are mapped by the loaded CR3" */
+/*
+ * "At every instruction boundary the loaded IDT, GDT, TSS and IST stacks are mapped by the loaded
+ * CR3"
+ */
 static const char *unmapped(void)
 {
 	static const uint8_t anytime[] = { VECTOR_DB, VECTOR_NMI, VECTOR_DF, VECTOR_MC };
@@ -175,12 +179,13 @@ void fake_log(enum fake_op_kind kind, uint64_t a, uint64_t b, bool ok)
 _Noreturn void fake_continue(enum fake_outcome outcome)
 {
 	if (!fake.armed)
-		fail_msg("the VMM gave the CPU away (outcome %d) where it should have returned", outcome);
+		fail_msg("the VMM gave the CPU away (outcome %d) where it should have returned",
+			 outcome);
 	fake.armed = false;
 	longjmp(fake.jump, (int)outcome);
 }
 
-/* --- Linux -------------------------------------------------------------------------------------- */
+/* --- Linux ------------------------------------------------------------------------------------ */
 
 /* As Linux's: see arch/x86/include/asm/segment.h for the indices. */
 #define GDT_CODE UINT64_C(0x00af9b000000ffff)
@@ -289,7 +294,7 @@ static void start_linux(bool pcide)
 				.r13 = 13, .r14 = 14, .r15 = 15 };
 }
 
-/* --- The machine -------------------------------------------------------------------------------- */
+/* --- The machine ------------------------------------------------------------------------------ */
 
 #define CONTROLS(required, allowed) ((uint64_t)(allowed) << 32 | (required))
 #define EPT_VPID_CAP                                                                               \

@@ -8,7 +8,7 @@
 #include "x86/msr.h"
 #include "x86/segment.h"
 
-/* --- Model-specific registers ------------------------------------------------------------------- */
+/* --- Model-specific registers ----------------------------------------------------------------- */
 
 static uint64_t *find_msr(uint32_t number)
 {
@@ -97,7 +97,7 @@ bool insn_wrmsr_safe(uint32_t msr, uint64_t value)
 	return m;
 }
 
-/* --- Control registers -------------------------------------------------------------------------- */
+/* --- Control registers ------------------------------------------------------------------------ */
 
 uint64_t insn_read_cr0(void)
 {
@@ -189,7 +189,7 @@ void insn_stop(void)
 	fake_continue(FAKE_STOPPED);
 }
 
-/* --- Descriptor tables and segments ------------------------------------------------------------- */
+/* --- Descriptor tables and segments ----------------------------------------------------------- */
 
 void insn_sgdt(struct descriptor_table_register *out)
 {

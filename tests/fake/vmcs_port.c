@@ -22,7 +22,8 @@ void fake_set_field(enum vmcs_field field, uint64_t value)
 	fake.vmcs.written[field] = true;
 }
 
-#define SEGMENTS(F) F(ES, es) F(CS, cs) F(SS, ss) F(DS, ds) F(FS, fs) F(GS, gs) F(LDTR, ldtr) F(TR, tr)
+#define SEGMENTS(F)                                                                                \
+	F(ES, es) F(CS, cs) F(SS, ss) F(DS, ds) F(FS, fs) F(GS, gs) F(LDTR, ldtr) F(TR, tr)
 
 /* SDM vol. 3, 27.2.1.1, VM-Execution Control Fields; 27.2.2 and 27.2.3, Checks on Host ... */
 static int check_controls_and_host(void)
@@ -164,14 +165,18 @@ void fake_save_guest(void)
 	fake_set_field(VMCS_GUEST_INTERRUPTIBILITY, c->interruptibility);
 	fake_set_field(VMCS_GUEST_ACTIVITY_STATE, c->activity);
 	fake_set_field(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, c->pending_debug);
-	/* 25.8.3, VM-Entry Controls for Event Injection: "The valid bit ... is cleared on every VM exit." */
+	/*
+	 * 25.8.3, VM-Entry Controls for Event Injection: "The valid bit ... is cleared on every VM
+	 * exit."
+	 */
 	fake_set_field(VMCS_ENTRY_INTERRUPTION_INFO,
 		       fake_field(VMCS_ENTRY_INTERRUPTION_INFO) & ~(uint64_t)VMX_EVENT_VALID);
 }
 
 static struct segment host_data(uint16_t selector, uint64_t base)
 {
-	return (struct segment){ selector, selector ? 0xc093 : SEGMENT_AR_UNUSABLE, 0xffffffff, base };
+	return (struct segment){ selector, selector ? 0xc093 : SEGMENT_AR_UNUSABLE, UINT32_MAX,
+				 base };
 }
 
 /* SDM vol. 3, 28.5, Loading Host State */
@@ -189,12 +194,15 @@ void fake_load_host(void)
 	fake_set_msr(MSR_IA32_SYSENTER_CS, fake_field(VMCS_HOST_SYSENTER_CS));
 	fake_set_msr(MSR_IA32_SYSENTER_ESP, fake_field(VMCS_HOST_SYSENTER_ESP));
 	fake_set_msr(MSR_IA32_SYSENTER_EIP, fake_field(VMCS_HOST_SYSENTER_EIP));
-	c->cs = (struct segment){ (uint16_t)fake_field(VMCS_HOST_CS_SELECTOR), 0xa09b, 0xffffffff, 0 };
+	c->cs = (struct segment){ (uint16_t)fake_field(VMCS_HOST_CS_SELECTOR), 0xa09b, UINT32_MAX,
+				  0 };
 	c->ss = host_data((uint16_t)fake_field(VMCS_HOST_SS_SELECTOR), 0);
 	c->ds = host_data((uint16_t)fake_field(VMCS_HOST_DS_SELECTOR), 0);
 	c->es = host_data((uint16_t)fake_field(VMCS_HOST_ES_SELECTOR), 0);
-	c->fs = host_data((uint16_t)fake_field(VMCS_HOST_FS_SELECTOR), fake_field(VMCS_HOST_FS_BASE));
-	c->gs = host_data((uint16_t)fake_field(VMCS_HOST_GS_SELECTOR), fake_field(VMCS_HOST_GS_BASE));
+	c->fs = host_data((uint16_t)fake_field(VMCS_HOST_FS_SELECTOR),
+			  fake_field(VMCS_HOST_FS_BASE));
+	c->gs = host_data((uint16_t)fake_field(VMCS_HOST_GS_SELECTOR),
+			  fake_field(VMCS_HOST_GS_BASE));
 	c->ldtr = (struct segment){ 0, SEGMENT_AR_UNUSABLE, 0, 0 };
 	c->tr = (struct segment){ (uint16_t)fake_field(VMCS_HOST_TR_SELECTOR), 0x8b, TSS64_LIMIT,
 				  fake_field(VMCS_HOST_TR_BASE) };

@@ -112,7 +112,10 @@ static void hidden_write_is_dropped(void **unused)
 	write_to_hidden(HIDDEN_PAGE);
 }
 
-/* "one shared EPT table of 512 entries to one zero page hangs in the PDE of every hidden 2 MiB chunk" */
+/*
+ * "one shared EPT table of 512 entries to one zero page hangs in the PDE of every hidden 2 MiB
+ * chunk"
+ */
 static void hidden_write_to_a_chunk_is_dropped(void **unused)
 {
 	(void)unused;
@@ -160,7 +163,9 @@ static void assert_reinjected(uint32_t info)
 	assert_int_equal(fake.injected, info & ~VMX_EVENT_ENTRY_RESERVED);
 }
 
-/* "EPT violation during event delivery re-injects the event (type, error code, instruction length)" */
+/*
+ * "EPT violation during event delivery re-injects the event (type, error code, instruction length)"
+ */
 static void interrupt_is_delivered_again(void **unused)
 {
 	(void)unused;
@@ -173,7 +178,8 @@ static void exception_is_delivered_again(void **unused)
 {
 	(void)unused;
 	fake_set_field(VMCS_IDT_VECTORING_ERROR_CODE, 0x15);
-	assert_reinjected(vmx_event(VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_PF) | VMX_EVENT_ERROR_CODE);
+	assert_reinjected(vmx_event(VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_PF) |
+			  VMX_EVENT_ERROR_CODE);
 	assert_int_equal(fake.injected_error, 0x15);
 }
 
@@ -193,7 +199,9 @@ static void software_interrupt_is_delivered_again(void **unused)
 	}
 }
 
-/* The first delivery blocked NMIs; VM entry with an NMI needs them unblocked and blocks them again. */
+/*
+ * The first delivery blocked NMIs; VM entry with an NMI needs them unblocked and blocks them again.
+ */
 static void nmi_is_delivered_again(void **unused)
 {
 	(void)unused;

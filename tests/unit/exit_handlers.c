@@ -191,7 +191,9 @@ static void clearing_vmxe_goes_native(void **unused)
 	assert_int_equal(fake.cpu.mode, FAKE_OFF);
 }
 
-/* SDM vol. 2, XSETBV: #GP on an invalid value; a valid one takes effect, Linux's and ours are one. */
+/*
+ * SDM vol. 2, XSETBV: #GP on an invalid value; a valid one takes effect, Linux's and ours are one.
+ */
 static void xsetbv(void **unused)
 {
 	(void)unused;
@@ -298,7 +300,10 @@ static bool is_known(uint32_t reason)
 	return false;
 }
 
-/* "Unknown exits never advance RIP silently: one screen to a ring that survives, that CPU to native." */
+/*
+ * "Unknown exits never advance RIP silently: one screen to a ring that survives, that CPU to
+ * native."
+ */
 static void unknown_exit_at_cpl_0_goes_native(void **unused)
 {
 	const struct mercury_cpu_shared *shared = cpu_shared(fake_vmm_cpu());

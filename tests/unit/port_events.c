@@ -9,6 +9,7 @@
 #include "x86/vmx.h"
 
 #define NMI_EVENT vmx_event(VMX_EVENT_NMI, VECTOR_NMI)
+#define INTERRUPT_EVENT vmx_event(VMX_EVENT_EXTERNAL_INTERRUPT, 32)
 #define MC_EVENT vmx_event(VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_MC)
 
 static const struct fake_options plain_options;
@@ -31,9 +32,9 @@ static int virtual_linux(void **unused)
 }
 
 /*
- * "If the guest's interruptibility or an event already being injected forbids injection: NMI exiting
- * + virtual NMIs + NMI window for one entry". SDM vol. 3, 27.3.1.5: with an NMI injected, blocking by
- * MOV SS must be 0, by STI may have to be 0, by NMI must be 0 with virtual NMIs.
+ * "If the guest's interruptibility or an event already being injected forbids injection: NMI
+ * exiting + virtual NMIs + NMI window for one entry". SDM vol. 3, 27.3.1.5: with an NMI injected,
+ * blocking by MOV SS must be 0, by STI may have to be 0, by NMI must be 0 with virtual NMIs.
  */
 static void plan_over_all_interruptibilities(void **unused)
 {
@@ -46,8 +47,7 @@ static void plan_over_all_interruptibilities(void **unused)
 				 blocking & forbids ? NMI_WINDOW : NMI_INJECT);
 		assert_int_equal(event_plan_nmi(blocking, NMI_EVENT & ~VMX_EVENT_VALID),
 				 blocking & forbids ? NMI_WINDOW : NMI_INJECT);
-		assert_int_equal(event_plan_nmi(blocking, vmx_event(VMX_EVENT_EXTERNAL_INTERRUPT, 32)),
-				 NMI_WINDOW);
+		assert_int_equal(event_plan_nmi(blocking, INTERRUPT_EVENT), NMI_WINDOW);
 	}
 }
 
@@ -133,7 +133,9 @@ static void machine_check_goes_first(void **unused)
 	assert_false(window_is_on());
 }
 
-/* "One pending at leave is handed to the gate and raised again": also one that waits for a window. */
+/*
+ * "One pending at leave is handed to the gate and raised again": also one that waits for a window.
+ */
 static void waiting_events_are_handed_to_the_gate(void **unused)
 {
 	(void)unused;
@@ -273,7 +275,9 @@ static void no_nmi_is_lost_by_a_failed_vm_entry(void **unused)
 	nmi_at_each_operation(ready_to_fail, fail_to_enter);
 }
 
-/* "A data breakpoint of Linux's on memory that we also touch"; an expected fault goes on elsewhere. */
+/*
+ * "A data breakpoint of Linux's on memory that we also touch"; an expected fault goes on elsewhere.
+ */
 static void expected_faults_go_on(void **unused)
 {
 	struct trap_frame frame = { .vector = VECTOR_DB, .rip = 0x1234 };

@@ -117,8 +117,8 @@ static void enter_writes_no_constants(void **unused)
 
 /*
  * "leave: (exit: host CR3) VMREAD everything -> VMCLEAR -> VMXOFF -> VMXE off -> transition CR3 ->
- * LGDT, LTR, LLDT, selectors, FS/GS base, MSRs -> LIDT last -> Linux's CR3, DR7, DEBUGCTL". VMXE may
- * go later than the transition CR3: it stands in the same write as the flush.
+ * LGDT, LTR, LLDT, selectors, FS/GS base, MSRs -> LIDT last -> Linux's CR3, DR7, DEBUGCTL". VMXE
+ * may go later than the transition CR3: it stands in the same write as the flush.
  */
 static void leave_in_order(void **unused)
 {
@@ -170,7 +170,10 @@ static void assert_mapped_throughout(void)
 				 fake.log[i].kind, fake.log[i].unmapped, fake.log[i].after.cr3);
 }
 
-/* "At every instruction boundary the loaded IDT, GDT, TSS and IST stacks are mapped by the loaded CR3" */
+/*
+ * "At every instruction boundary the loaded IDT, GDT, TSS and IST stacks are mapped by the loaded
+ * CR3"
+ */
 static void mapped_at_every_boundary(void **unused)
 {
 	int i;
@@ -217,7 +220,7 @@ static void transition_root_follows_linux(void **unused)
 	assert_int_equal(root[255], 0);
 }
 
-/* --- The TLB ------------------------------------------------------------------------------------ */
+/* --- The TLB ---------------------------------------------------------------------------------- */
 
 /* Left over from an earlier virtual episode. */
 static void seed_for_enter(bool no_ept)

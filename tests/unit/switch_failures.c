@@ -25,8 +25,8 @@ static void machine(bool vote)
 
 static bool is_expected(uint64_t error)
 {
-	return error == MERCURY_E_VMXON || error == MERCURY_E_VMCLEAR || error == MERCURY_E_VMPTRLD ||
-	       error == MERCURY_E_VMWRITE || error == MERCURY_E_VMLAUNCH;
+	return error == MERCURY_E_VMXON || error == MERCURY_E_VMCLEAR ||
+	       error == MERCURY_E_VMPTRLD || error == MERCURY_E_VMWRITE || error == MERCURY_E_VMLAUNCH;
 }
 
 static void assert_native(const struct fake_cpu *before, enum mode mode)
@@ -140,7 +140,10 @@ static void enter_fails_at_each_operation(void **unused)
 	}
 }
 
-/* The same with SYSENTER MSRs that the host state must take over: a failed VMWRITE is not a done one. */
+/*
+ * The same with SYSENTER MSRs that the host state must take over: a failed VMWRITE is not a done
+ * one.
+ */
 static void enter_fails_while_sysenter_changes(void **unused)
 {
 	int i, total = operations_of_enter() + 3;
@@ -236,7 +239,8 @@ static void transition_root_without_linux_is_refused(void **unused)
 	(void)unused;
 	machine(false);
 	root = cpu_slot(fake_vmm_cpu(), MERCURY_CPU_ROOT);
-	((uint64_t *)(linux_at(FAKE_PDPTS)))[0] &= ~UINT64_C(2); /* Linux read only: no stack, no alias */
+	/* Linux read only: no stack, no alias of the GDT. */
+	((uint64_t *)(linux_at(FAKE_PDPTS)))[0] &= ~UINT64_C(2);
 	assert_true(root[FAKE_LINUX >> 39]);
 	assert_int_equal(fake_enter(), FAKE_RETURNED);
 	assert_int_equal(fake.error, MERCURY_E_AUDIT);

@@ -8,7 +8,9 @@
 
 #define CALL(name) (1u << MERCURY_CALL_##name)
 
-/* cpu.mode: "nothing of this CPU is set up", "its stack and tables are", ... "Linux runs virtual". */
+/*
+ * cpu.mode: "nothing of this CPU is set up", "its stack and tables are", ... "Linux runs virtual".
+ */
 static const unsigned int allowed[MODE_NR] = {
 	[MODE_COLD] = CALL(INIT) | CALL(INIT_CPU) | CALL(MAP) | CALL(HIDE),
 	[MODE_NATIVE] = CALL(INIT_CPU) | CALL(MAP) | CALL(HIDE) | CALL(PREPARE),
@@ -53,7 +55,8 @@ static void calls_that_do_not_fit(void **unused)
 /* "the VMM does not know this call": in every mode. */
 static void calls_that_do_not_exist(void **unused)
 {
-	static const unsigned int none[] = { MERCURY_CALL_NR, MERCURY_CALL_NR + 1, 0x80000000, ~0u };
+	static const unsigned int none[] = { MERCURY_CALL_NR, MERCURY_CALL_NR + 1, 1u << 31,
+					     ~0u };
 	struct cpu *cpu = fake_vmm_cpu();
 	unsigned int mode, i;
 

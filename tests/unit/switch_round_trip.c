@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Native, virtual, native: every item of Linux's state is bit-equal before and after each gate.
- * Rule: "task-independent and task-dependent items bit-equal immediately before and after the gate".
+ * Rule: "task-independent and task-dependent items bit-equal immediately before and after the
+ * gate".
  */
 #include "unit.h"
 
@@ -144,7 +145,9 @@ static void plain(void **unused)
 		round_trip();
 }
 
-/* "HOST_CR4 keeps Linux's PCIDE": and CR3 keeps its PCID; bit 63 of MOV CR3 is #GP without PCIDE. */
+/*
+ * "HOST_CR4 keeps Linux's PCIDE": and CR3 keeps its PCID; bit 63 of MOV CR3 is #GP without PCIDE.
+ */
 static void with_pcids(void **unused)
 {
 	(void)unused;
@@ -179,7 +182,9 @@ static void data_selectors_and_ldt(void **unused)
 	assert_int_equal(fake.cpu.ldtr.selector, 8 * 10);
 }
 
-/* VM exit sets the limit of TR to 67h; the descriptor brings Linux's back, and is busy as before. */
+/*
+ * VM exit sets the limit of TR to 67h; the descriptor brings Linux's back, and is busy as before.
+ */
 static void tr_limit_and_busy_bit(void **unused)
 {
 	(void)unused;
@@ -252,7 +257,9 @@ static void sysenter_changed(void **unused)
 	round_trip();
 }
 
-/* "CR4.VMXE agrees everywhere": set by Linux itself between vote and switch, shown while virtual. */
+/*
+ * "CR4.VMXE agrees everywhere": set by Linux itself between vote and switch, shown while virtual.
+ */
 static void vmxe_set_by_linux_is_shown_and_kept(void **unused)
 {
 	(void)unused;
@@ -278,7 +285,9 @@ static void vanished_descriptor_gives_null(void **unused)
 	assert_int_equal(fake.cpu.fs.base, 0x7000);
 }
 
-/* cpu.h, leaves_by_call: "Linux asked to leave and waits for the result"; else RAX is Linux's own. */
+/*
+ * cpu.h, leaves_by_call: "Linux asked to leave and waits for the result"; else RAX is Linux's own.
+ */
 static void rax_is_a_result_only_of_the_call(void **unused)
 {
 	(void)unused;
