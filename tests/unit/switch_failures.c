@@ -26,7 +26,8 @@ static void machine(bool vote)
 static bool is_expected(uint64_t error)
 {
 	return error == MERCURY_E_VMXON || error == MERCURY_E_VMCLEAR ||
-	       error == MERCURY_E_VMPTRLD || error == MERCURY_E_VMWRITE || error == MERCURY_E_VMLAUNCH;
+	       error == MERCURY_E_VMPTRLD || error == MERCURY_E_VMWRITE ||
+	       error == MERCURY_E_VMLAUNCH;
 }
 
 static void assert_native(const struct fake_cpu *before, enum mode mode)
