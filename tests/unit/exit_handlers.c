@@ -339,17 +339,6 @@ static void unknown_exit_at_cpl_3_asks_linux(void **unused)
 	assert_int_equal(fake.injected, vmx_event(VMX_EVENT_NMI, VECTOR_NMI));
 }
 
-/* The request ends with the episode: the module only reads the page, so the VMM takes it back. */
-static void asks_leave_ends_with_the_leave(void **unused)
-{
-	(void)unused;
-	unknown_exit_at_cpl_3_asks_linux(NULL);
-	fake.cpu.ss.ar = 0xc093;
-	assert_int_equal(fake_vmcall(MERCURY_CALL_LEAVE, 0, 0), FAKE_NATIVE);
-	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
-	assert_int_equal(cpu_shared(fake_vmm_cpu())->asks_leave, 0);
-}
-
 /* vmx_resume_failed: "VMRESUME failed ... this CPU to native". */
 static void failed_resume_goes_native(void **unused)
 {
@@ -381,7 +370,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(vmx_instructions_are_undefined, virtual_linux),
 	cmocka_unit_test_setup(unknown_exit_at_cpl_0_goes_native, virtual_linux),
 	cmocka_unit_test_setup(unknown_exit_at_cpl_3_asks_linux, virtual_linux),
-	cmocka_unit_test_setup(asks_leave_ends_with_the_leave, virtual_linux),
 	cmocka_unit_test_setup(failed_resume_goes_native, virtual_linux),
 };
 
