@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The VMM image as `make image` builds it: nothing undefined, nothing to relocate, no SSE.
+set -u
+# shellcheck source=lib/check.sh
+. "$(dirname "$0")/lib/check.sh"
+
+elf=build/mercury.elf
+max_frame=1024
+
+output=$(make -s $elf image 2>&1) || output="make failed: $output"
+[[ -s $elf ]] || output+=" there is no $elf"
+printf '%s' "$output" | check "the image builds"
+# The rest would find nothing in nothing.
+[[ -z $output ]] || exit 1
+
+nm -u $elf 2>&1 | check "the image has no undefined symbol"
+
+readelf -rW $elf 2>&1 | grep -v -e '^$' -e 'There are no relocations in this file' |
+	check "the image has no relocation"
+
+# Registers and instructions of x87, MMX, SSE and later: they are Linux's, and live.
+register='%([xyz]mm|mm[0-7]|st\b|k[0-7]\b)'
+mnemonic='\t(f[a-z0-9]+|emms|v?(ld|st)mxcsr|x(save|rstor)[a-z0-9]*)( |$)'
+objdump -d --no-show-raw-insn $elf | grep -P '^ *[0-9a-f]+:\t' | grep -P "$register|$mnemonic" |
+	check "the image has no floating-point or vector instruction"
+
+readelf -lW $elf | grep -E '^ +[A-Z_]+ .* (RWE|[R ]WE) ' |
+	check "the image has no writable and executable segment"
+
+# The ELF segments are not what is mapped: the header's three numbers are (include/abi/mercury.h).
+symbol() { nm $elf | sed -n "s/^0*\([0-9a-f]*\) [A-Za-z] $1\$/0x\1/p"; }
+text=$(symbol image_text_end) rodata=$(symbol image_rodata_end) memory=$(symbol image_memory_size)
+{
+	for name in text rodata memory; do
+		[[ -n ${!name} ]] || { echo "the image has no symbol for the end of its $name"; continue; }
+		((${!name} % 4096 == 0)) || echo "the end of $name, ${!name}, is not on a page's boundary"
+	done
+	((text <= rodata && rodata <= memory)) || echo "text, rodata and data are not in this order"
+	while read -r name address size flags; do
+		offset=$((0x$address - 0xfffffe8000000000)) size=$((0x$size))
+		if [[ $flags == *X* ]]; then
+			((offset + size <= text)) || echo "$name is code outside the text"
+		else
+			((size == 0 || offset >= text)) || echo "$name is data inside the text"
+		fi
+	done < <(readelf -SW $elf |
+		sed -nE 's/^ *\[ *[0-9]+\] +([^ ]+) +(PROG|NO)BITS +(fffffe[0-9a-f]+) +[^ ]+ +([^ ]+) +[^ ]+ +([A-Z]+) .*/\1 \3 \4 \5/p')
+} | check "the image's header keeps code and data apart"
+
+# Compiled again with the image's own flags, for the sizes that only the compiler knows.
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+# shellcheck disable=SC2016
+flags=$(make -s --eval='lint-flags: ; @echo $(IMAGE_CFLAGS)' lint-flags)
+# shellcheck disable=SC2016
+sources=$(make -s --eval='lint-sources: ; @echo $(IMAGE_C)' lint-sources)
+for file in $sources; do
+	# shellcheck disable=SC2086
+	${CC:-gcc} $flags -fstack-usage -c -o "$directory/${file//\//_}.o" "$file" ||
+		echo "$file does not compile"
+done > "$directory/errors" 2>&1
+{
+	cat "$directory/errors"
+	cat "$directory"/*.su | awk -F'\t' -v max=$max_frame '
+		$2 > max { print $1 " has a stack frame of " $2 " bytes, more than " max }
+		$3 == "dynamic" { print $1 " has a stack frame of a size known only at run time" }'
+} | check "stack frames have at most $max_frame bytes"
