@@ -9,19 +9,20 @@ word_asm='(^|[^a-zA-Z0-9_])(asm|__asm|__asm__)([^a-zA-Z0-9_]|$)'
 code_of '.*\.[ch]' src arch include | grep -vE '#[[:space:]]*include' | grep -E "$word_asm" |
 	check "no inline assembly in C"
 
-version='LINUX_VERSION_CODE|KERNEL_VERSION|LINUX_VERSION_MAJOR|RHEL_RELEASE|UTS_RELEASE|utsrelease\.h'
+version='LINUX_VERSION_CODE|KERNEL_VERSION|LINUX_VERSION_MAJOR|RHEL_RELEASE|UTS_RELEASE'
 code_of '.*' module src arch include tools | grep -v '^module/compat/' | grep -E "$version" |
 	check "no test of the kernel's version outside module/compat/"
 
 # Variation by link or by table: conditions guard headers and C from assembly, no more.
 code_of '.*\.[ch]' src arch | grep -E ':[[:space:]]*#[[:space:]]*(if|ifdef|ifndef|elif)' |
-	grep -vE '#[[:space:]]*ifndef [A-Z0-9_]+_H$' | check "no conditional compilation in src/ and arch/"
+	grep -vE '#[[:space:]]*ifndef [A-Z0-9_]+_H$' |
+	check "no conditional compilation in src/ and arch/"
 
-files '.*\.(c|h|S|asm|ld|sh|test)|.*/(Makefile.*|Kbuild|run)' src arch include module tools tests |
-	while IFS= read -r file; do
-		head -n 2 "$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only' ||
-			echo "$file does not say SPDX-License-Identifier: GPL-2.0-only in its first lines"
-	done | check "every source says its license"
+license='SPDX-License-Identifier: GPL-2.0-only'
+sources='.*\.(c|h|S|asm|ld|sh|test)|.*/(Makefile.*|Kbuild|run)'
+files "$sources" src arch include module tools tests | while IFS= read -r file; do
+	head -n 2 "$file" | grep -q "$license" || echo "$file does not say $license"
+done | check "every source says its license"
 
 grep -rnE '\b(TODO|FIXME|XXX)\b' src arch include module tools 2> /dev/null |
 	check "no TODO left"

@@ -14,7 +14,18 @@ printf '%s' "$output" | check "the image builds"
 # The rest would find nothing in nothing.
 [[ -z $output ]] || exit 1
 
-nm -u $elf 2>&1 | check "the image has no undefined symbol"
+# value TEXT: what make's variables in it stand for.
+value() { make -s --eval="lint-value: ; @echo $1" lint-value; }
+
+# A weak one is 0 and gone after the link, so: what the objects want and the image does not have.
+# shellcheck disable=SC2016
+objects=$(value '$(IMAGE_O) $B/image/$(INSN).o')
+# shellcheck disable=SC2086
+{
+	nm -u $elf
+	comm -23 <(nm -u $objects | sed -nE 's/^ +[Uwv] //p' | sort -u) \
+		<(nm --defined-only -j $elf | sort -u)
+} 2>&1 | check "the image has no undefined symbol"
 
 readelf -rW $elf 2>&1 | grep -v -e '^$' -e 'There are no relocations in this file' |
 	check "the image has no relocation"
@@ -33,8 +44,11 @@ symbol() { nm $elf | sed -n "s/^0*\([0-9a-f]*\) [A-Za-z] $1\$/0x\1/p"; }
 text=$(symbol image_text_end) rodata=$(symbol image_rodata_end) memory=$(symbol image_memory_size)
 {
 	for name in text rodata memory; do
-		[[ -n ${!name} ]] || { echo "the image has no symbol for the end of its $name"; continue; }
-		((${!name} % 4096 == 0)) || echo "the end of $name, ${!name}, is not on a page's boundary"
+		if [[ -z ${!name} ]]; then
+			echo "the image has no symbol for the end of its $name"
+		elif ((${!name} % 4096)); then
+			echo "the end of $name, ${!name}, is not on a page's boundary"
+		fi
 	done
 	((text <= rodata && rodata <= memory)) || echo "text, rodata and data are not in this order"
 	while read -r name address size flags; do
@@ -44,17 +58,15 @@ text=$(symbol image_text_end) rodata=$(symbol image_rodata_end) memory=$(symbol 
 		else
 			((size == 0 || offset >= text)) || echo "$name is data inside the text"
 		fi
-	done < <(readelf -SW $elf |
-		sed -nE 's/^ *\[ *[0-9]+\] +([^ ]+) +(PROG|NO)BITS +(fffffe[0-9a-f]+) +[^ ]+ +([^ ]+) +[^ ]+ +([A-Z]+) .*/\1 \3 \4 \5/p')
+	done < <(readelf -SW $elf | sed 's/^ *\[[ 0-9]*\]//' |
+		awk '$2 ~ /BITS$/ && $3 ~ /^fffffe/ { print $1, $3, $5, $7 }')
 } | check "the image's header keeps code and data apart"
 
 # Compiled again with the image's own flags, for the sizes that only the compiler knows.
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 # shellcheck disable=SC2016
-flags=$(make -s --eval='lint-flags: ; @echo $(IMAGE_CFLAGS)' lint-flags)
-# shellcheck disable=SC2016
-sources=$(make -s --eval='lint-sources: ; @echo $(IMAGE_C)' lint-sources)
+flags=$(value '$(IMAGE_CFLAGS)') sources=$(value '$(IMAGE_C)')
 for file in $sources; do
 	# shellcheck disable=SC2086
 	${CC:-gcc} $flags -fstack-usage -c -o "$directory/${file//\//_}.o" "$file" ||

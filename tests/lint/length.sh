@@ -20,25 +20,25 @@ done | check "files have at most $max_file lines"
 
 # Kernel style: a function's braces stand alone in column 0; nothing else has that opening brace.
 awk -v max=$max_function '
-	/^\{$/ { start = FNR; name = before }
-	/^\}/ && start {
-		if (FNR - start + 1 > max)
-			print FILENAME ":" start ": " FNR - start + 1 " lines, more than " max ": " name
+	function judge(n) {
+		if (n > max) print FILENAME ":" start ": " n " lines, more than " max ": " name
 		start = 0
 	}
+	/^\{$/ { start = FNR; name = before }
+	/^\}/ && start { judge(FNR - start + 1) }
 	FNR == 1 { start = /^\{$/ ? start : 0 }
 	{ before = $0 }
 ' "${c[@]}" /dev/null | check "functions in C have at most $max_function lines"
 
 # And is written so that the check above can see it.
-awk '/^[a-z].*\)[[:space:]]*\{$/ { print FILENAME ":" FNR ": the opening brace belongs into a line of its own" }' \
+awk '/^[a-z].*\)[[:space:]]*\{$/ { print FILENAME ":" FNR ": the brace belongs into the next line" }' \
 	"${c[@]}" /dev/null | check "functions in C open with a brace in column 0"
 
 awk -v max=$max_function '
 	/^[a-z_]+\(\) *[{(]$/ { start = FNR; name = $0 }
 	/^[})]/ && start {
-		if (FNR - start + 1 > max)
-			print FILENAME ":" start ": " FNR - start + 1 " lines, more than " max ": " name
+		n = FNR - start + 1
+		if (n > max) print FILENAME ":" start ": " n " lines, more than " max ": " name
 		start = 0
 	}
 ' "${shell[@]}" /dev/null | check "functions in shell scripts have at most $max_function lines"

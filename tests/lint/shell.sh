@@ -18,7 +18,7 @@ done | check "every shell script says its license"
 
 # In the program itself, or in a file beside it that it sources.
 for file in "${programs[@]}"; do
-	mapfile -t all < <(sed -nE 's|^\. .*[/"]([a-z_]+\.sh)"?$|\1|p' "$file" | sed "s|^|${file%/*}/|")
+	mapfile -t all < <(sed -nE "s|^\\. .*[/\"]([a-z_]+\\.sh)\"?\$|${file%/*}/\\1|p" "$file")
 	grep -qsE '^set -[a-z]*u' "$file" "${all[@]}" || echo "$file lacks set -u"
 done | check "every shell script stops at unset variables"
 

@@ -13,7 +13,7 @@ check() {
 		echo "ok - $1"
 	else
 		echo "not ok - $1"
-		printf '%s\n' "${findings//%/%%}" | sed 's/^/# /'
+		printf '%s\n' "$findings" | sed 's/^/# /'
 	fi
 }
 
@@ -59,7 +59,9 @@ code_of() {
 	files "$@" | while IFS= read -r file; do code "$file"; done
 }
 
+include_line='[[:space:]]*#[[:space:]]*include[[:space:]]*'
+
 # includes PATTERN FOLDER...: "FILE WHAT" for each include, WHAT with its <> or "".
 includes() {
-	code_of "$@" | sed -nE 's/^([^:]*):[0-9]*:[[:space:]]*#[[:space:]]*include[[:space:]]*([<"][^>"]*[>"]).*/\1 \2/p'
+	code_of "$@" | sed -nE "s/^([^:]*):[0-9]*:$include_line([<\"][^>\"]*[>\"]).*/\\1 \\2/p"
 }
