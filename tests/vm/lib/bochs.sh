@@ -7,9 +7,10 @@ readonly BOCHS_SUITES=${MERCURY_BOCHS_SUITES:-trixie bookworm}
 readonly BOCHS_PACKAGES=bochs,bochsbios,vgabios,bochs-term
 
 # idle=halt: Bochs's MWAIT loses wake-ups with several CPUs. loglevel=5: warnings must be in the
-# console log, or the verdict on it would be blind. cryptomgr.notests: a third of the boot's time.
+# console log, or the verdict on it would be blind. cryptomgr.notests, jent_mod_init: the tests of
+# crypto code take more than a third of the boot's time.
 readonly BOCHS_KARGS="console=ttyS0,115200 nokaslr mitigations=off random.trust_cpu=on \
-loglevel=5 cryptomgr.notests idle=halt clearcpuid=aperfmperf"
+loglevel=5 cryptomgr.notests initcall_blacklist=jent_mod_init idle=halt clearcpuid=aperfmperf"
 
 # bochs_extract SUITE: unpacks Bochs and its libraries; nothing is installed or configured.
 bochs_extract() {
@@ -79,7 +80,8 @@ bochs_medium() {
 		say "install isolinux and syslinux-common (tests/vm/deps installs everything)"
 		return 1
 	}
-	ln -s "$KERNEL_IMAGE" "$iso/vmlinuz"
+	inflate_kernel
+	ln -s "$BOOT_IMAGE" "$iso/vmlinuz"
 	ln -s "$BASE_CPIO" "$iso/base"
 	ln -s "$dir/run.cpio" "$iso/run"
 	printf '%s\n' 'default run' 'prompt 0' 'label run' 'kernel vmlinuz' \
