@@ -164,6 +164,7 @@ static void debug_registers_and_msrs(void **state)
 	BROKEN("SYSENTER", s.sysenter_eip = NON_CANONICAL);
 	/* 25.4.1, Guest Register State: IA32_SYSENTER_CS is a field of 32 bits */
 	BROKEN("SYSENTER_CS", s.sysenter_cs = BIT(32));
+	FINE(s.sysenter_cs = BIT(32) - 1);
 }
 
 /* --- 27.3.1.2, Checks on Guest Segment Registers ---------------------------------------------- */
@@ -254,6 +255,8 @@ static void unusable_stack_segment(void **state)
 		/* "If bit 3 is 1 (code segment), then bit 1 must be 1 (readable)" */              \
 		BROKEN("readable", s.reg.ar = (s.reg.ar & ~0xfu) | 9);                             \
 		FINE(s.reg.ar = (s.reg.ar & ~0xfu) | 11);                                          \
+		/* Read-only data is no code */                                                    \
+		FINE(s.reg.ar = (s.reg.ar & ~0xfu) | 1);                                           \
 		/* "DPL cannot be less than the RPL if Type is 0 to 11"; conforming code may */    \
 		BROKEN("DPL", s.reg.ar = 0xc093);                                                  \
 		BROKEN("DPL", s.reg.ar = 0xc0d3);                                                  \
@@ -406,9 +409,9 @@ static void pending_debug_exceptions(void **state)
 	unsigned int bit;
 
 	(void)state;
-	/* "Bits 11:4, bit 13, bit 15 and bits 63:17 must be 0"; 16 needs RTM */
+	/* "Bits 10:4, bit 13, bit 15 and bits 63:17 must be 0"; 11 and 16 depend on the CPU */
 	for (bit = 4; bit < 64; bit++)
-		if (bit != 12 && bit != 14 && bit != 16)
+		if (bit != 11 && bit != 12 && bit != 14 && bit != 16)
 			BROKEN("pending debug", s.pending_debug = BIT(bit));
 	FINE(s.pending_debug = BIT(0) | BIT(3) | BIT(12) | BIT(14));
 }

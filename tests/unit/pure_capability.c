@@ -104,7 +104,7 @@ static void the_least_that_is_accepted(void **state)
 {
 	const struct vmx_capability c = {
 		.pin = WORD(1u << 3 | 1u << 5, 0),
-		.primary = WORD(1u << 22 | 1u << 28, 0),
+		.primary = WORD(1u << 2 | 1u << 22 | 1u << 28, 0),
 		.exit = WORD(1u << 2 | 1u << 9, 0),
 		.entry = WORD(1u << 2 | 1u << 9, 0),
 	};
@@ -123,9 +123,9 @@ static void the_least_that_is_accepted(void **state)
 /*
  * Each required bit missing: SDM vol. 3, A.3.1: "If bit 32+X is 0, ... control X must be 0".
  * Reasons: pin 3 and 5 with primary 22 open an NMI window (27.2.1.1: virtual NMIs need NMI exiting,
- * the window needs virtual NMIs); primary 27 steps over a dropped write; 28 keeps MSRs from
- * exiting, 31 switches the secondary word on; exit 2, entry 2 carry DR7 and DEBUGCTL; exit 9, entry
- * 9 are 64-bit mode.
+ * the window needs virtual NMIs); primary 2 opens one for an interrupt or #MC; 27 steps over a
+ * dropped write; 28 keeps MSRs from exiting, 31 switches the secondary word on; exit 2, entry 2
+ * carry DR7 and DEBUGCTL; exit 9, entry 9 are 64-bit mode.
  */
 static void each_required_bit_missing(void **state)
 {
@@ -136,6 +136,7 @@ static void each_required_bit_missing(void **state)
 	} rows[] = {
 		{ PIN, 3, "NMI_EXITING" },
 		{ PIN, 5, "VIRTUAL_NMIS" },
+		{ PRIMARY, 2, "INTERRUPT_WINDOW_EXITING" },
 		{ PRIMARY, 22, "NMI_WINDOW_EXITING" },
 		{ PRIMARY, 27, "MONITOR_TRAP_FLAG" },
 		{ PRIMARY, 28, "USE_MSR_BITMAPS" },
@@ -462,6 +463,12 @@ static void features_from_cpuid(void **state)
 	cpuid_ext_1_edx = 1u << 27;
 	vmx_features_read(&f);
 	assert_true(f.rdtscp && f.invpcid && f.xsaves && f.waitpkg && f.pconfig);
+	highest_basic = 0xd;
+	vmx_features_read(&f);
+	assert_true(f.xsaves && f.invpcid);
+	highest_basic = 7;
+	vmx_features_read(&f);
+	assert_true(!f.xsaves && f.invpcid);
 }
 
 /*

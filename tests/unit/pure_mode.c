@@ -9,7 +9,8 @@
  * virtual. A row is a call; a column the mode it is made in; the two letters are the mode after
  * success and after failure; two dashes: not allowed. Written from include/mercury/mode.h (what
  * the modes mean) and include/abi/mercury.h (what the calls do):
- *  - INIT and INIT_CPU come before everything; only INIT_CPU makes a CPU usable;
+ *  - INIT comes before everything; only INIT_CPU makes a CPU usable, and it is called again for
+ *    one that was offline or asleep, whose backend is then to be prepared anew;
  *  - MAP and HIDE build the machine's P2M, before any CPU's backend relies on it;
  *  - PREPARE may be repeated (warming after resume); failed, nothing of the backend is built;
  *  - AUDIT is the vote: repeated at will; refused, the CPU has not voted;
@@ -21,7 +22,7 @@ static const struct expectation {
 	const char *cell[MODE_NR];
 } expected[MERCURY_CALL_NR] = {
 	{ MERCURY_CALL_INIT,     { "CC", "--", "--", "--", "--" } },
-	{ MERCURY_CALL_INIT_CPU, { "NC", "--", "--", "--", "--" } },
+	{ MERCURY_CALL_INIT_CPU, { "NC", "NN", "NP", "--", "--" } },
 	{ MERCURY_CALL_MAP,      { "CC", "NN", "--", "--", "--" } },
 	{ MERCURY_CALL_HIDE,     { "CC", "NN", "--", "--", "--" } },
 	{ MERCURY_CALL_PREPARE,  { "--", "PN", "PN", "--", "--" } },

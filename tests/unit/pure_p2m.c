@@ -110,6 +110,25 @@ static void odd_ranges(void **state)
 	}
 }
 
+/* p2m.h: "False where nothing is mapped: page->order is then what the empty entry would cover." */
+static void the_order_of_nothing(void **state)
+{
+	static const struct {
+		uint64_t gfn;
+		uint32_t order;
+	} rows[] = { { 1, 0 }, { F2M, 9 }, { F1G, 18 }, { 512 * F1G, 27 } };
+	size_t i;
+
+	(void)state;
+	map(0, PAGE);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct p2m_page page = { .order = 99 };
+
+		assert_false(p2m_lookup(&p2m, rows[i].gfn, &page));
+		assert_int_equal(page.order, rows[i].order);
+	}
+}
+
 /* Neighbours in different tables of every level, the last page of 48 bits among them. */
 static void far_apart(void **state)
 {
@@ -427,7 +446,11 @@ static void dropping_a_write(void **state)
 	assert_true(p2m_let_drop(&p2m, 600));
 	check_page(600, SINK_PA / PAGE, 0, P2M_READ | P2M_WRITE, WB);
 	check_hidden(601);
-	assert_false(p2m_let_drop(&p2m, 600));
+	/* Another CPU met the same page meanwhile: it is as it wants it. */
+	assert_true(p2m_let_drop(&p2m, 600));
+	check_page(600, SINK_PA / PAGE, 0, P2M_READ | P2M_WRITE, WB);
+	p2m_rehide(&p2m, 600);
+	check_hidden(600);
 	p2m_rehide(&p2m, 600);
 	check_hidden(600);
 	assert_true(p2m_let_drop(&p2m, 5));
@@ -495,6 +518,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(empty, setup_p2m),
 	cmocka_unit_test_setup(size_by_alignment, setup_p2m),
 	cmocka_unit_test_setup(odd_ranges, setup_p2m),
+	cmocka_unit_test_setup(the_order_of_nothing, setup_p2m),
 	cmocka_unit_test_setup(far_apart, setup_p2m),
 	cmocka_unit_test_setup(size_by_memory_type, setup_p2m),
 	cmocka_unit_test_setup(without_1g_pages, setup_p2m),

@@ -218,6 +218,18 @@ static void non_canonical_addresses_are_not_mapped(void **state)
 	}
 }
 
+/* The same section: bit 7 of a PML4E is reserved, there are no pages of 512 GiB. */
+static void the_top_level_maps_no_page(void **state)
+{
+	const uint64_t entries[5] = { 0, ALL, ALL, ALL, ALL | PAGING_PS };
+	struct walk_result r;
+
+	(void)state;
+	build(0xffff888123456789, 1, 0x5000, entries);
+	if (do_walk(0xffff888123456789, &r))
+		assert_int_equal(r.size, PAGE_4K);
+}
+
 /* Neighbours of what is mapped are not: each level's index is 9 bits of its own. */
 static void neighbours_are_not_mapped(void **state)
 {
@@ -258,6 +270,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(rights_add_up),
 	cmocka_unit_test(not_present_at_each_level),
 	cmocka_unit_test(non_canonical_addresses_are_not_mapped),
+	cmocka_unit_test(the_top_level_maps_no_page),
 	cmocka_unit_test(neighbours_are_not_mapped),
 	cmocka_unit_test(only_the_address_of_cr3_counts),
 };
