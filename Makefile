@@ -9,6 +9,11 @@
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+ifneq ($(words $(CURDIR)),1)
+$(error the path '$(CURDIR)' has white space in it, which the kernel's build does not take; move it)
+endif
 .SECONDARY:
 
 # V=1 shows the commands.
@@ -18,7 +23,7 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo "  $(1)")
 B := build
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
-KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h')
+KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
 .PHONY: all image module install-deps run test unit lint clean
 
@@ -27,7 +32,7 @@ all: module
 # --- The image: freestanding, no SSE, no red zone, position as linked --------------------------------
 
 IMAGE_CFLAGS := -std=gnu11 -O2 -ffreestanding -fno-builtin-printf -mno-red-zone -mgeneral-regs-only \
-	-fpie -fno-stack-protector -fcf-protection=none \
+	-fpie -fno-stack-protector -fcf-protection=branch -fno-jump-tables \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-Wall -Wextra -Werror -Wstrict-prototypes -Wframe-larger-than=1024 \
 	-Iinclude -Iarch/x86 -include include/mercury/hidden.h
@@ -43,7 +48,7 @@ HEADERS := $(wildcard include/*/*.h arch/x86/*.h arch/x86/*/*.h)
 
 image: $B/mercury.img
 
-$B/constants: arch/x86/constants.c $(HEADERS)
+$B/constants: arch/x86/constants.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,HOSTCC  $@)
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra -Werror -Iinclude -Iarch/x86 -o $@ $<
@@ -52,12 +57,12 @@ $B/image/constants.inc: $B/constants
 	@mkdir -p $(@D)
 	$(Q)./$< > $@
 
-$B/image/%.o: %.c $(HEADERS)
+$B/image/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,CC      $@)
 	$(Q)$(CC) $(IMAGE_CFLAGS) -c -o $@ $<
 
-$B/image/%.asm.o: %.asm $B/image/constants.inc
+$B/image/%.asm.o: %.asm $B/image/constants.inc Makefile
 	@mkdir -p $(@D)
 	$(call say,NASM    $@)
 	$(Q)nasm -Wall -Werror -I$B/image/ -felf64 -o $@ $<
@@ -68,12 +73,14 @@ $B/%.elf: $(IMAGE_O) $B/image/$(INSN).o arch/x86/image.ld
 	$(Q)$(LD) -static -nostdlib -z defs -z noexecstack --fatal-warnings --build-id=none \
 		-T arch/x86/image.ld -o $@ $(filter %.o,$^)
 
-# The CRC of all that follows the header is the one that gzip puts before the length.
+# The CRC of all that follows the field itself is what gzip puts before the length. Whole or not at
+# all: another make may be embedding it.
 $B/%.img: $B/%.elf
 	$(call say,IMAGE   $@)
-	$(Q)objcopy -O binary $< $@
-	$(Q)tail -c +65 $@ | gzip -c1 | tail -c8 | head -c4 | \
-		dd of=$@ bs=1 seek=12 conv=notrunc status=none
+	$(Q)objcopy -O binary $< $@.new
+	$(Q)tail -c +17 $@.new | gzip -c1 | tail -c8 | head -c4 | \
+		dd of=$@.new bs=1 seek=12 conv=notrunc status=none
+	$(Q)mv $@.new $@
 
 # --- The module, built in a directory of its own for each kernel -------------------------------------
 

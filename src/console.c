@@ -7,7 +7,10 @@
 
 #define LINE_MAX 256
 
+#define PATIENCE 1000000
+
 static struct mercury_shared *ring;
+static uint64_t claimed;
 
 struct out {
 	char *buffer;
@@ -44,6 +47,7 @@ static void put_number(struct out *out, uint64_t value, unsigned int base, unsig
 /* One conversion, `format` behind its '%'; returns what follows it. */
 static const char *convert(struct out *out, const char *format, va_list *arguments)
 {
+	const char *start = format;
 	unsigned int width = 0;
 	bool is_long = false;
 	int64_t value;
@@ -77,11 +81,10 @@ static const char *convert(struct out *out, const char *format, va_list *argumen
 	case '%':
 		put(out, '%');
 		break;
-	case '\0':
-		return format;
 	default:
+		/* Not ours: as it stands, from the '%' on. */
 		put(out, '%');
-		put(out, *format);
+		return start;
 	}
 	return format + 1;
 }
@@ -107,6 +110,7 @@ size_t console_format(char *buffer, size_t size, const char *format, va_list arg
 void console_init(struct mercury_shared *shared)
 {
 	ring = shared;
+	claimed = shared ? shared->log_head : 0;
 }
 
 void console_line(const char *format, ...)
@@ -123,8 +127,14 @@ void console_line(const char *format, ...)
 	va_end(arguments);
 	line[n++] = '\n';
 
-	/* Space is claimed first: writers on several CPUs do not mix within a line. */
-	at = __atomic_fetch_add(&ring->log_head, n, __ATOMIC_RELAXED);
+	/*
+	 * Space is claimed first: writers on several CPUs do not mix within a line. The reader goes by
+	 * log_head, which moves in the order of the claims; a writer that died does not stop others.
+	 */
+	at = __atomic_fetch_add(&claimed, n, __ATOMIC_RELAXED);
 	for (i = 0; i < n; i++)
 		ring->log[(at + i) % MERCURY_LOG_SIZE] = line[i];
+	for (i = 0; i < PATIENCE && __atomic_load_n(&ring->log_head, __ATOMIC_RELAXED) != at; i++)
+		;
+	__atomic_store_n(&ring->log_head, at + n, __ATOMIC_RELEASE);
 }

@@ -64,6 +64,14 @@ static uint64_t foreign_pages(uint64_t gfn, const struct p2m_page *page)
 	return page->mfn == gfn && page->access == P2M_ALL ? 0 : pages_of(page->order);
 }
 
+/* Is it a hidden page: the zero page, or the sink for the moment of a dropped write? */
+static bool is_ours(const struct p2m *p2m, const struct p2m_page *page)
+{
+	uint64_t pa = page->mfn << PAGE_SHIFT;
+
+	return pa == p2m->zero_pa || pa == p2m->sink_pa;
+}
+
 /* Replace a leaf of `order` by a table of leaves that say the same. */
 static enum mercury_error split_leaf(struct p2m *p2m, uint64_t *entry, uint32_t order)
 {
@@ -81,6 +89,18 @@ static enum mercury_error split_leaf(struct p2m *p2m, uint64_t *entry, uint32_t 
 	}
 	write_entry(entry, p2m->format->make_table(pool_pa(table)));
 	return MERCURY_E_OK;
+}
+
+/* Something of a hidden chunk is to change: it gets a table of its own. */
+static uint64_t *unshare_hidden(struct p2m *p2m, uint64_t *entry)
+{
+	uint64_t *table = pool_alloc();
+
+	if (!table)
+		return NULL;
+	__builtin_memcpy(table, p2m->hidden, MERCURY_PAGE_SIZE);
+	write_entry(entry, p2m->format->make_table(pool_pa(table)));
+	return table;
 }
 
 /* The entry of level `order` for `gfn`, made by adding tables and splitting leaves on the way. */
@@ -103,6 +123,11 @@ static enum mercury_error descend(struct p2m *p2m, uint64_t gfn, uint32_t order,
 				return error;
 		}
 		table = table_of(p2m, **entry, at);
+		if (table == p2m->hidden) {
+			table = unshare_hidden(p2m, *entry);
+			if (!table)
+				return MERCURY_E_NO_MEMORY;
+		}
 		at -= ORDER_STEP;
 	}
 	return MERCURY_E_OK;
@@ -119,7 +144,7 @@ static void free_below(struct p2m *p2m, uint64_t gfn, uint64_t entry, uint32_t o
 		return;
 	p2m->format->decode(entry, order, &page);
 	if (p2m->format->is_leaf(entry, order)) {
-		if (page.mfn << PAGE_SHIFT != p2m->zero_pa)
+		if (!is_ours(p2m, &page))
 			p2m->foreign -= foreign_pages(gfn, &page);
 		return;
 	}
@@ -154,8 +179,12 @@ enum mercury_error p2m_init(struct p2m *p2m, const struct p2m_format *format, ui
 	*p2m = (struct p2m){ .format = format, .zero_pa = zero_pa, .sink_pa = sink_pa };
 	p2m->root = pool_alloc();
 	p2m->hidden = pool_alloc();
-	if (!p2m->root || !p2m->hidden)
+	if (!p2m->root || !p2m->hidden) {
+		if (p2m->root)
+			pool_free(p2m->root);
+		p2m->root = NULL;
 		return MERCURY_E_NO_MEMORY;
+	}
 	format->type_of(zero_pa, MERCURY_PAGE_SIZE, &zero.type);
 	for (i = 0; i < P2M_ENTRIES; i++)
 		p2m->hidden[i] = format->make_leaf(&zero);
@@ -267,7 +296,7 @@ static enum mercury_error protect_one(struct p2m *p2m, uint64_t gfn, uint64_t pa
 	}
 	*done = size;
 	p2m->format->decode(*entry, order, &page);
-	if (page.mfn << PAGE_SHIFT == p2m->zero_pa)
+	if (is_ours(p2m, &page))
 		return MERCURY_E_OK;
 	p2m->foreign -= foreign_pages(gfn, &page);
 	page.access = access;
@@ -339,9 +368,9 @@ bool p2m_collapse(struct p2m *p2m, uint64_t gfn, uint32_t order)
 	if (order > p2m->format->max_order || !order)
 		return false;
 	lock(p2m);
-	find(p2m, gfn, &at);
+	entry = find(p2m, gfn, &at);
 	if (at >= order)
-		done = at == order;
+		done = at == order && p2m->format->is_present(*entry);
 	else if (!descend(p2m, gfn, order, &entry))
 		done = collapse_entry(p2m, entry, order);
 	unlock(p2m);
@@ -394,6 +423,8 @@ static bool repoint(struct p2m *p2m, uint64_t gfn, uint64_t from, uint64_t to, u
 	entry = find(p2m, gfn, &order);
 	if (p2m->format->is_present(*entry) && order == P2M_ORDER_4K) {
 		p2m->format->decode(*entry, order, &page);
+		/* Another CPU may have done it already. */
+		done = page.mfn << PAGE_SHIFT == to;
 		if (page.mfn << PAGE_SHIFT == from) {
 			page.mfn = to >> PAGE_SHIFT;
 			page.access = access;

@@ -126,8 +126,8 @@ enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_
 		return MERCURY_E_BAD_CALL;
 	if (!mode_allows(before, call))
 		return MERCURY_E_BAD_STATE;
-	/* Entering and leaving do not come back here: what is true after them is set before. */
-	if (call == MERCURY_CALL_ENTER || call == MERCURY_CALL_LEAVE)
+	/* Entering does not come back here: what is true after it is set before. */
+	if (call == MERCURY_CALL_ENTER)
 		cpu->mode = mode_after(before, call);
 	error = calls[call](cpu, arg0, arg1);
 	cpu->mode = error ? mode_after_failure(before, call) : mode_after(before, call);
@@ -137,14 +137,14 @@ enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_
 _Noreturn void vmm_force_native(struct cpu *cpu)
 {
 	cpu_shared(cpu)->forced++;
-	cpu->mode = MODE_PREPARED;
 	switch_execute(cpu, &cpu->state, &vo_vmx, &vo_native);
 	insn_stop();
 }
 
 _Noreturn void vmm_fatal(struct cpu *cpu)
 {
-	if (cpu->in_fatal || cpu->mode != MODE_VIRTUAL) {
+	/* Without a VM entry behind us there is no guest state to go back to. */
+	if (cpu->in_fatal || cpu->mode != MODE_VIRTUAL || !cpu->entered) {
 		console_line("cpu %u: nothing left to go back to; stopped", cpu->index);
 		insn_stop();
 	}

@@ -83,6 +83,6 @@ int main(void)
 	EMIT_OFFSET("LEAVE_CR3", struct leave_frame, cr3)
 	EMIT_OFFSET("LEAVE_DR7", struct leave_frame, dr7)
 	EMIT_OFFSET("LEAVE_DEBUGCTL", struct leave_frame, debugctl)
-	EMIT_OFFSET("LEAVE_OWES", struct leave_frame, owes_nmi)
+	EMIT_OFFSET("LEAVE_OWES", struct leave_frame, owed)
 	return 0;
 }

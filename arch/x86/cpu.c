@@ -27,7 +27,8 @@ static void init_descriptor_tables(struct cpu *cpu)
 
 	cpu->tss = (struct tss64){
 		.io_map_base = sizeof(struct tss64),
-		.ist[VMM_IST_DF - 1] = (uint64_t)(cpu->df_stack + sizeof(cpu->df_stack)),
+		/* The ordinary stack from its top: what is on it is lost already. */
+		.ist[VMM_IST_DF - 1] = (uint64_t)cpu,
 	};
 	cpu->gdt[VMM_CS / 8] = segment_descriptor_make(FLAT_CODE, FLAT_LIMIT, 0);
 	cpu->gdt[VMM_DS / 8] = segment_descriptor_make(FLAT_DATA, FLAT_LIMIT, 0);

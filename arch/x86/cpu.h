@@ -24,7 +24,6 @@
 #define VMM_TR 0x20
 #define VMM_GDT_ENTRIES 6 /* null, unused, code, data, TSS (two entries)                          */
 
-#define VMM_DF_STACK 512
 #define VMM_IST_DF 1
 
 struct cpu {
@@ -43,7 +42,8 @@ struct cpu {
 	uint64_t gdt_rw; /* Linux's writable alias of its GDT                                     */
 	bool warm;
 	uint64_t host_sysenter_cs, host_sysenter_esp, host_sysenter_eip; /* in the VMCS           */
-	uint64_t stepping; /* 1 + physical address of the hidden page a write is dropped on       */
+	/* 1 + physical address of a hidden page a write is dropped on; it may lie across two.    */
+	uint64_t stepping[2];
 	uint32_t primary_controls, pin_controls;           /* in the VMCS                         */
 	uint32_t waiting; /* PENDING_* that the guest cannot take yet                             */
 
@@ -51,8 +51,7 @@ struct cpu {
 	struct state state;
 	uint64_t gdt[VMM_GDT_ENTRIES];
 	struct tss64 tss;
-	uint8_t df_stack[VMM_DF_STACK] __attribute__((aligned(16)));
-};
+} __attribute__((aligned(16)));
 
 _Static_assert(sizeof(struct cpu) <= MERCURY_CPU_FIXMAP - MERCURY_CPU_DATA, "data behind the stack");
 

@@ -2,8 +2,8 @@
 ;
 ; The ways into the VMM and out of it: a call through the gate, a VM exit, VMLAUNCH, the last leave.
 ;
-; Everywhere here the stack pointer lies in the CPU's slot, so that masking it finds struct cpu, and
-; the VMM's IDT is loaded if and only if that is so.
+; Wherever the VMM's IDT is loaded the stack pointer lies in the CPU's slot, so that masking it finds
+; struct cpu. At the edges Linux's IDT serves while our stack is in use; never the other way round.
 
 bits 64
 default rel

@@ -73,7 +73,7 @@ bool insn_invvpid(uint64_t type, uint16_t vpid, uint64_t address);
 
 /*
  * Load the general-purpose registers of `cpu` and VMLAUNCH. Returns false on VMfail; on success and
- * on a failed entry execution goes on at vmx_exit_entry with cpu's stack.
+ * on a failed entry execution goes on at insn_vmexit_entry, on cpu's stack.
  */
 bool insn_vmlaunch(struct cpu *cpu);
 
@@ -87,7 +87,7 @@ struct leave_frame {
 	uint64_t cr3;
 	uint64_t dr7;
 	uint64_t debugctl;
-	uint64_t owes_nmi;
+	uint64_t owed; /* PENDING_*                                                               */
 };
 
 /* Load the remaining general-purpose registers of `cpu` and jump to the tail. */

@@ -14,13 +14,27 @@ static const uint32_t fixed_msrs[MTRR_FIXED_REGISTERS] = {
 	MSR_IA32_MTRR_FIX4K_F0000,  MSR_IA32_MTRR_FIX4K_F8000,
 };
 
+bool mtrr_is_msr(uint32_t msr)
+{
+	uint32_t i;
+
+	/* Between and behind them lie other MSRs: IA32_MCi_CTL2, IA32_PAT. */
+	for (i = 0; i < MTRR_FIXED_REGISTERS; i++)
+		if (msr == fixed_msrs[i])
+			return true;
+	return msr == MSR_IA32_MTRR_DEF_TYPE ||
+	       (msr >= MSR_IA32_MTRR_PHYSBASE0 &&
+		msr < MSR_IA32_MTRR_PHYSBASE(MTRRCAP_VCNT(insn_rdmsr(MSR_IA32_MTRRCAP))));
+}
+
 void mtrr_read(struct mtrr_state *mtrr)
 {
 	struct cpuid_regs r;
 	uint64_t cap;
 	uint32_t i;
 
-	*mtrr = (struct mtrr_state){ 0 };
+	/* Padding too: states are compared as memory. */
+	__builtin_memset(mtrr, 0, sizeof(*mtrr));
 	insn_cpuid(CPUID_LEAF_ADDRESS_SIZES, 0, &r);
 	mtrr->maxphyaddr = CPUID_MAXPHYADDR(r.eax);
 	insn_cpuid(CPUID_LEAF_FEATURES, 0, &r);

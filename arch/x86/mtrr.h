@@ -19,6 +19,9 @@ struct mtrr_state {
 	uint32_t maxphyaddr; /* bits                                                              */
 };
 
+/* Is it the number of an MTRR, or of IA32_MTRR_DEF_TYPE, on this CPU? */
+bool mtrr_is_msr(uint32_t msr);
+
 /* Read them. Without MTRRs (CPUID) everything is UC, as with IA32_MTRR_DEF_TYPE.E = 0. */
 void mtrr_read(struct mtrr_state *mtrr);
 

@@ -12,9 +12,15 @@
 
 #include "x86/segment.h"
 
+/* In the numbering of instructions. */
 struct regs {
-	uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	union {
+		struct {
+			uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
+			uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+		};
+		uint64_t by_number[16];
+	};
 };
 
 /* A segment register with its hidden part; `ar` in VMX format. */

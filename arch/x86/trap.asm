@@ -27,27 +27,16 @@ section .text
 %%outside:
 %endmacro
 
-; An event of Linux's: set %1 in cpu->pending, count it at %2 in the shared page, and go back without
-; IRET, which would unblock NMIs. The stack is the CPU's own and has no red zone, so the interrupted
-; RIP and RFLAGS are rebuilt right below the interrupted RSP:
+; Go back to what an exception interrupted without IRET, which would unblock NMIs: we may be behind
+; one. The stack is the CPU's own and has no red zone, so the interrupted RIP and RFLAGS are rebuilt
+; right below the interrupted RSP:
 ;
 ;	[rsp + 0] rdx, 8 rcx, 16 rax; the CPU's frame: 24 rip, 32 cs, 40 rflags, 48 rsp, 56 ss
 ;
 ; The CPU aligns RSP before it pushes, so the words below the interrupted RSP lie in its frame, not
 ; in the registers saved here; and everything in the frame has been read before it is overwritten.
-%macro LINUX_EVENT 3
-align 16
-%1:
-	push	rax
-	push	rcx
-	push	rdx
-	mov	rax, rsp
-	and	rax, -MERCURY_CPU_SLOT
-	lock or	dword [rax + MERCURY_CPU_DATA + CPU_PENDING], %2
-	lock inc qword [rax + MERCURY_CPU_SHARED + %3]
-	mov	rcx, [rsp + 24]
-	REWIND	vmresume_check, vmresume_end
-	REWIND	vmlaunch_check, vmlaunch_end
+; In: rcx = RIP to go on at.
+%macro RETURN_WITHOUT_IRET 0
 	mov	rax, [rsp + 40]
 	mov	rdx, [rsp + 48]
 	mov	[rdx - 8], rcx
@@ -66,6 +55,24 @@ align 16
 	ret
 %endmacro
 
+; %1: an event of Linux's: set %2 in cpu->pending and count it at %3 in the shared page.
+%macro LINUX_EVENT 3
+align 16
+%1:
+	endbr64
+	push	rax
+	push	rcx
+	push	rdx
+	mov	rax, rsp
+	and	rax, -MERCURY_CPU_SLOT
+	lock or	dword [rax + MERCURY_CPU_DATA + CPU_PENDING], %2
+	lock inc qword [rax + MERCURY_CPU_SHARED + %3]
+	mov	rcx, [rsp + 24]
+	REWIND	vmresume_check, vmresume_end
+	REWIND	vmlaunch_check, vmlaunch_end
+	RETURN_WITHOUT_IRET
+%endmacro
+
 LINUX_EVENT trap_nmi, PENDING_NMI, SHARED_NMIS
 LINUX_EVENT trap_mc, PENDING_MC, SHARED_MCS
 
@@ -73,6 +80,7 @@ LINUX_EVENT trap_mc, PENDING_MC, SHARED_MCS
 %macro TRAP 2
 align 16
 trap_%1:
+	endbr64				; Linux may run with IBT until we have refused it
 %if %2 == 0
 	push	0
 %endif
@@ -119,7 +127,11 @@ trap_common:
 	pop	r14
 	pop	r15
 	add	rsp, 16
-	iretq
+	push	rax
+	push	rcx
+	push	rdx
+	mov	rcx, [rsp + 24]
+	RETURN_WITHOUT_IRET
 
 ; SDM vol. 3, 6.15, Exception and Interrupt Reference: these push an error code.
 %define HAS_ERROR_CODE(n) ((n) == 8 || ((n) >= 10 && (n) <= 14) || (n) == 17 || (n) == 21)

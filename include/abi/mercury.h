@@ -89,10 +89,10 @@ enum mercury_call {
 #define MERCURY_ERRORS(E)                                                                          \
 	E(OK, 0, "no error")                                                                       \
 	E(BAD_CALL, EINVAL, "the VMM does not know this call")                                     \
-	E(BAD_STATE, EINVAL, "the call does not fit this CPU's state")                             \
+	E(BAD_STATE, EIO, "the call does not fit this CPU's state")                             \
 	E(UNSUPPORTED, ENODEV, "this CPU cannot do it")                                            \
 	E(OWNED, EBUSY, "VMX is owned by another (CR4.VMXE is set); unload it, KVM for instance")  \
-	E(AUDIT, EINVAL, "the captured state would not pass VM entry")                             \
+	E(AUDIT, EIO, "the captured state would not pass VM entry")                             \
 	E(NO_MEMORY, ENOMEM, "the VMM's page pool is exhausted")                                   \
 	E(VMXON, EIO, "VMXON failed")                                                              \
 	E(VMCLEAR, EIO, "VMCLEAR failed")                                                          \
@@ -113,7 +113,7 @@ enum mercury_error { MERCURY_ERRORS(E) MERCURY_E_NR };
 struct mercury_header {
 	mer_u64 magic;
 	mer_u32 abi_version;
-	mer_u32 crc32;       /* IEEE 802.3, of the file after this header                         */
+	mer_u32 crc32;       /* IEEE 802.3, of all bytes of the file that follow it               */
 	mer_u64 file_size;   /* bytes in the file, header included                                */
 	mer_u64 text_end;    /* [0, text_end) is mapped read, execute                             */
 	mer_u64 rodata_end;  /* [text_end, rodata_end) read only                                  */
@@ -168,6 +168,8 @@ struct mercury_segment {
 struct mercury_cpu_shared {
 	mer_u32 is_virtual;           /* 1 while Linux runs virtual on this CPU                   */
 	mer_u32 is_warm;              /* the backend's constant state is written                  */
+	mer_u32 is_owned;             /* it is not, because VMX was owned by another              */
+	mer_u32 unused;
 	mer_u64 error;                /* mercury_error of the last call that failed               */
 	mer_u64 detail;               /* VM-instruction error, exit reason, MSR ...: see text     */
 	char text[MERCURY_TEXT];      /* the sentence for the user, what and why                  */

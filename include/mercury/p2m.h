@@ -64,7 +64,10 @@ enum mercury_error p2m_init(struct p2m *p2m, const struct p2m_format *format, ui
 /* Map [start, end) bytes to itself with the largest pages that are of one type. Errors: NO_MEMORY. */
 enum mercury_error p2m_map_identity(struct p2m *p2m, uint64_t start, uint64_t end);
 
-/* What `gfn` maps to; false where nothing is mapped. page->mfn is that of `gfn` itself. */
+/*
+ * What `gfn` maps to; page->mfn is that of `gfn` itself. False where nothing is mapped: page->order is
+ * then what the empty entry would cover.
+ */
 bool p2m_lookup(struct p2m *p2m, uint64_t gfn, struct p2m_page *page);
 
 /* Map the aligned block of `page->order` at `gfn`, splitting what is larger. Errors: NO_MEMORY. */

@@ -15,6 +15,7 @@
 	F(IA32_TSC_ADJUST,			0x03b)			\
 	F(IA32_SPEC_CTRL,			0x048)			\
 	F(IA32_PRED_CMD,			0x049)			\
+	F(IA32_BIOS_UPDT_TRIG,			0x079)			\
 	F(IA32_BIOS_SIGN_ID,			0x08b)			\
 	F(IA32_SMM_MONITOR_CTL,			0x09b)			\
 	F(IA32_SMBASE,				0x09e)			\

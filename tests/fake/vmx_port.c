@@ -183,7 +183,7 @@ void insn_leave(struct cpu *cpu, const struct leave_frame *frame)
 	fake_log(OP_DR7, frame->dr7, 0, true);
 	if ((uint32_t)frame->debugctl)
 		insn_wrmsr(MSR_IA32_DEBUGCTL, (uint32_t)frame->debugctl);
-	fake.owed = frame->owes_nmi;
+	fake.owed = frame->owed;
 	r.rbx = stack[0];
 	r.rdx = stack[1];
 	r.rcx = stack[2];

@@ -98,11 +98,18 @@ static void cpuid_signature(void **unused)
 	assert_int_equal(fake.cpu.gpr.rax | fake.cpu.gpr.rbx | fake.cpu.gpr.rcx, 0);
 }
 
-/* "After an emulated instruction: TF gives its #DB (pending debug BS)" */
+/*
+ * "After an emulated instruction: TF gives its #DB (pending debug BS)"; with IA32_DEBUGCTL.BTF only
+ * branches trap, SDM vol. 3, 18.4.3, Single-Stepping on Branches.
+ */
 static void single_step_traps_behind_the_instruction(void **unused)
 {
 	(void)unused;
 	fake.cpu.rflags |= RFLAGS_TF;
+	fake_set_msr(MSR_IA32_DEBUGCTL, DEBUGCTL_BTF);
+	cpuid(0, 0);
+	assert_int_equal(fake.cpu.pending_debug, 0);
+	fake_set_msr(MSR_IA32_DEBUGCTL, 0);
 	cpuid(0, 0);
 	assert_int_equal(fake.cpu.pending_debug, VMX_PENDING_DEBUG_BS);
 }
@@ -288,6 +295,7 @@ static const uint32_t known[] = {
 	VMX_REASON_VMWRITE, VMX_REASON_VMXOFF, VMX_REASON_VMXON, VMX_REASON_INVEPT,
 	VMX_REASON_INVVPID, VMX_REASON_VMFUNC, VMX_REASON_CR_ACCESS, VMX_REASON_XSETBV,
 	VMX_REASON_RDMSR, VMX_REASON_WRMSR, VMX_REASON_EPT_VIOLATION, VMX_REASON_MONITOR_TRAP_FLAG,
+	VMX_REASON_INTERRUPT_WINDOW,
 };
 
 static bool is_known(uint32_t reason)

@@ -5,6 +5,7 @@
 #include "fake.h"
 #include "trap.h"
 #include "vmx/event.h"
+#include "x86/cr.h"
 #include "x86/vector.h"
 #include "x86/vmx.h"
 
@@ -33,21 +34,27 @@ static int virtual_linux(void **unused)
 
 /*
  * "If the guest's interruptibility or an event already being injected forbids injection: NMI
- * exiting + virtual NMIs + NMI window for one entry". SDM vol. 3, 27.3.1.5: with an NMI injected,
- * blocking by MOV SS must be 0, by STI may have to be 0, by NMI must be 0 with virtual NMIs.
+ * exiting + virtual NMIs + NMI window for one entry, or the interrupt window; by table". SDM vol. 3,
+ * 27.3.1.5: with an NMI injected, blocking by MOV SS must be 0, by STI may have to be 0, by NMI must
+ * be 0 with virtual NMIs. 26.2: the NMI window may open in spite of blocking by STI, and exits
+ * without end would follow; the interrupt window does not.
  */
 static void plan_over_all_interruptibilities(void **unused)
 {
-	const uint32_t forbids = VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS | VMX_BLOCKING_NMI;
+	const uint32_t waits = VMX_BLOCKING_MOV_SS | VMX_BLOCKING_NMI;
 	uint32_t blocking;
 
 	(void)unused;
 	for (blocking = 0; blocking < 32; blocking++) {
-		assert_int_equal(event_plan_nmi(blocking, 0),
-				 blocking & forbids ? NMI_WINDOW : NMI_INJECT);
-		assert_int_equal(event_plan_nmi(blocking, NMI_EVENT & ~VMX_EVENT_VALID),
-				 blocking & forbids ? NMI_WINDOW : NMI_INJECT);
-		assert_int_equal(event_plan_nmi(blocking, INTERRUPT_EVENT), NMI_WINDOW);
+		bool sti = blocking & VMX_BLOCKING_STI;
+		enum event_plan idle = sti		? EVENT_INTERRUPT_WINDOW :
+				       blocking & waits ? EVENT_NMI_WINDOW :
+							  EVENT_INJECT;
+
+		assert_int_equal(event_plan(blocking, 0), idle);
+		assert_int_equal(event_plan(blocking, NMI_EVENT & ~VMX_EVENT_VALID), idle);
+		assert_int_equal(event_plan(blocking, INTERRUPT_EVENT),
+				 sti ? EVENT_INTERRUPT_WINDOW : EVENT_NMI_WINDOW);
 	}
 }
 
@@ -104,6 +111,28 @@ static void nmi_waits_for_the_window(void **unused)
 	assert_int_equal(fake_vmm_cpu()->waiting, 0);
 	assert_int_equal(fake_exit(VMX_REASON_XSETBV, 0, 3), FAKE_VIRTUAL);
 	assert_int_not_equal(fake.injected, NMI_EVENT);
+}
+
+/* Behind STI the interrupt window, without NMI exiting. */
+static void nmi_waits_behind_sti(void **unused)
+{
+	const uint64_t bit = VMX_PRIMARY_INTERRUPT_WINDOW_EXITING;
+
+	(void)unused;
+	fake.cpu.gpr.rcx = 0x10a;
+	fake_set_msr(0x10a, 0);
+	fake.cpu.interruptibility = VMX_BLOCKING_STI;
+	fake.cpu.rflags |= RFLAGS_IF;
+	/* The exiting instruction is the one behind STI; it faults, so that the blocking stays. */
+	fake.nmi_at = (int)fake.ops + 1;
+	assert_int_equal(fake_exit(VMX_REASON_EPT_VIOLATION, 0, 0), FAKE_VIRTUAL);
+	assert_int_equal(fake.injected, 0);
+	assert_false(window_is_on());
+	assert_true(fake_field(VMCS_PRIMARY_PROC_CONTROLS) & bit);
+	fake.cpu.interruptibility = 0;
+	assert_int_equal(fake_exit(VMX_REASON_INTERRUPT_WINDOW, 0, 0), FAKE_VIRTUAL);
+	assert_int_equal(fake.injected, NMI_EVENT);
+	assert_false(fake_field(VMCS_PRIMARY_PROC_CONTROLS) & bit);
 }
 
 /* An exception that the exit injects goes first. */
@@ -295,6 +324,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(nmi_in_root_is_injected, virtual_linux),
 	cmocka_unit_test_setup(nmi_waits_for_the_window, virtual_linux),
 	cmocka_unit_test_setup(nmi_waits_for_an_exception, virtual_linux),
+	cmocka_unit_test_setup(nmi_waits_behind_sti, virtual_linux),
 	cmocka_unit_test_setup(machine_check_goes_first, virtual_linux),
 	cmocka_unit_test_setup(waiting_events_are_handed_to_the_gate, virtual_linux),
 	cmocka_unit_test_setup(take_back_empties_the_entry_field, virtual_linux),

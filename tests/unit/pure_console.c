@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The console: the formatter, its truncation, and the log ring that several CPUs write at once. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "unit.h"
 
@@ -240,6 +242,49 @@ static void writers_do_not_mix_within_a_line(void **state)
 	}
 }
 
+static void *blocked;
+
+/* The ring's second page was not writable: an "NMI" in the middle of a line, with one of its own. */
+static void interrupt_line(int signal)
+{
+	(void)signal;
+	mprotect(blocked, MERCURY_PAGE_SIZE, PROT_READ | PROT_WRITE);
+	console_line("inner");
+}
+
+/* console.h: "also from an NMI's context": between claim and text of a line of the same CPU. */
+static void a_line_within_a_line(void **state)
+{
+	const size_t size = MERCURY_SHARED_PAGES * MERCURY_PAGE_SIZE;
+	const struct sigaction action = { .sa_handler = interrupt_line };
+	struct mercury_shared *s = mmap(NULL, size, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct sigaction before;
+	uint64_t head;
+	const char *at;
+
+	(void)state;
+	assert_ptr_not_equal(s, MAP_FAILED);
+	console_init(s);
+	while (s->log_head < MERCURY_PAGE_SIZE)
+		console_line("fill");
+	head = s->log_head;
+	at = s->log + head;
+	blocked = (char *)s + MERCURY_PAGE_SIZE;
+	sigaction(SIGSEGV, &action, &before);
+	mprotect(blocked, MERCURY_PAGE_SIZE, PROT_READ);
+	console_line("outer");
+	sigaction(SIGSEGV, &before, NULL);
+	assert_memory_equal(at, "outer\ninner\n", 12);
+	assert_int_equal(s->log_head, head + 12);
+	/* And the log goes on behind both. */
+	console_line("next");
+	assert_memory_equal(at + 12, "next\n", 5);
+	assert_int_equal(s->log_head, head + 17);
+	console_init(NULL);
+	munmap(s, size);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(formats),
 	cmocka_unit_test(mixed_widths),
@@ -251,6 +296,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(lines_follow_each_other),
 	cmocka_unit_test(ring_wraps_and_keeps_the_last_bytes),
 	cmocka_unit_test(long_lines_are_cut_and_end_in_a_newline),
+	cmocka_unit_test(a_line_within_a_line),
 	cmocka_unit_test(writers_do_not_mix_within_a_line),
 };
 

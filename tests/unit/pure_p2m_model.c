@@ -3,6 +3,8 @@
  * The P2M as a whole: random sequences of operations against a flat array that says for each page
  * what it should be, and each operation with the pool exhausted at each of its allocations.
  */
+#include <pthread.h>
+
 #include "pure_p2m.h"
 
 /* The pages of the model: a bit more than 1 GiB, so that pages of all three sizes come to be. */
@@ -293,6 +295,62 @@ static void random_walk_into_hidden_chunks(void **state)
 	walk_randomly(state, 0x5650324d32303037, 1000);
 }
 
+/* --- Several CPUs ------------------------------------------------------------------------------- */
+
+#define CPUS 3
+
+static pthread_barrier_t start;
+static uint64_t wrong[CPUS];
+
+/* Every operation on the same 1 GiB, by all at once; each keeps every page's target. */
+static void *cpu_loop(void *argument)
+{
+	uintptr_t me = (uintptr_t)argument;
+	unsigned int i;
+
+	pthread_barrier_wait(&start);
+	for (i = 0; i < 3000; i++) {
+		uint64_t gfn = (i * 7 + me * 131) % (4 * F2M);
+		struct p2m_page page = { .mfn = gfn, .access = P2M_ALL, .type = WB };
+
+		wrong[me] += p2m_split(&p2m, gfn, P2M_ORDER_4K) != MERCURY_E_OK;
+		wrong[me] += !p2m_lookup(&p2m, gfn, &page) || page.mfn != gfn;
+		wrong[me] += p2m_protect(&p2m, gfn * PAGE, (gfn + 2) * PAGE, P2M_READ);
+		page = (struct p2m_page){ .mfn = gfn, .access = P2M_ALL, .type = WB };
+		wrong[me] += p2m_set(&p2m, gfn, &page) != MERCURY_E_OK;
+		wrong[me] += p2m_protect(&p2m, gfn * PAGE, (gfn + 2) * PAGE, P2M_ALL);
+		p2m_collapse(&p2m, gfn, i & 1 ? P2M_ORDER_2M : P2M_ORDER_1G);
+		wrong[me] += p2m_map_identity(&p2m, 0, GB) != MERCURY_E_OK;
+		p2m_let_drop(&p2m, F1G + me);
+		p2m_rehide(&p2m, F1G + me);
+		wrong[me] += p2m_hide(&p2m, GB, GB + 2 * MB) != MERCURY_E_OK;
+	}
+	return NULL;
+}
+
+/* p2m.h has no caller's lock: CPUs meet in it, and in the pool behind it. */
+static void several_cpus(void **state)
+{
+	pthread_t threads[CPUS];
+	uintptr_t i;
+
+	setup_p2m(state);
+	assert_int_equal(p2m_map_identity(&p2m, 0, 2 * GB), MERCURY_E_OK);
+	memset(wrong, 0, sizeof(wrong));
+	pthread_barrier_init(&start, NULL, CPUS);
+	for (i = 0; i < CPUS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, cpu_loop, (void *)i), 0);
+	for (i = 0; i < CPUS; i++)
+		pthread_join(threads[i], NULL);
+	for (i = 0; i < CPUS; i++)
+		assert_int_equal(wrong[i], 0);
+	assert_int_equal(p2m_map_identity(&p2m, 0, GB), MERCURY_E_OK);
+	assert_int_equal(p2m.foreign, 0);
+	check_page(5, 5, P2M_ORDER_1G, P2M_ALL, WB);
+	check_page(F1G, ZERO_PA / PAGE, 0, P2M_READ, WB);
+	check_no_leak(0);
+}
+
 /* --- Exhaustion ------------------------------------------------------------------------------- */
 
 static enum mercury_error do_map(void)
@@ -449,6 +507,7 @@ static void init_without_memory(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(random_walk),
 	cmocka_unit_test(random_walk_into_hidden_chunks),
+	cmocka_unit_test(several_cpus),
 	cmocka_unit_test(exhausted_at_each_allocation),
 	cmocka_unit_test(goes_on_after_exhaustion),
 	cmocka_unit_test(init_without_memory),

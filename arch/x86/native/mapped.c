@@ -51,29 +51,49 @@ static const char *stack_unmapped(struct cpu *cpu, const struct tss64 *tss,
 	return NULL;
 }
 
-const char *native_unmapped(struct cpu *cpu, const struct state *s, uint64_t *where)
+static const char *first_unmapped(struct cpu *cpu, const struct need *needs, size_t n,
+				  uint64_t *where)
 {
-	const struct tss64 *tss = (const struct tss64 *)s->tr.base;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		*where = needs[i].address;
+		if (!is_mapped(cpu, &needs[i]))
+			return needs[i].name;
+	}
+	return NULL;
+}
+
+const char *native_return_unmapped(struct cpu *cpu, const struct state *s, uint64_t *where)
+{
 	const struct need needs[] = {
-		{ "the GDT", s->gdtr.base, false, false },
-		{ "the end of the GDT", s->gdtr.base + s->gdtr.limit, false, false },
 		{ "the GDT's writable alias", cpu->gdt_rw + s->tr.selector, true, false },
-		{ "the IDT", s->idtr.base, false, false },
-		{ "the end of the IDT", s->idtr.base + s->idtr.limit, false, false },
-		{ "the TSS", s->tr.base, false, false },
-		{ "the end of the TSS", s->tr.base + TSS64_LIMIT, false, false },
 		{ "Linux's stack", s->regs.rsp - 8, true, false },
 		{ "the gate's tail", mercury_boot.gate_tail, false, true },
 		{ "the place to go on at", s->rip, false, true },
 		{ "the VMM's text", (uint64_t)native_unmapped, false, true },
 		{ "the VMM's stack", (uint64_t)cpu, true, false },
 	};
-	size_t i;
 
-	for (i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-		*where = needs[i].address;
-		if (!is_mapped(cpu, &needs[i]))
-			return needs[i].name;
-	}
+	return first_unmapped(cpu, needs, sizeof(needs) / sizeof(needs[0]), where);
+}
+
+const char *native_unmapped(struct cpu *cpu, const struct state *s, uint64_t *where)
+{
+	const struct need needs[] = {
+		{ "the GDT", s->gdtr.base, false, false },
+		{ "the end of the GDT", s->gdtr.base + s->gdtr.limit, false, false },
+		{ "the IDT", s->idtr.base, false, false },
+		{ "the end of the IDT", s->idtr.base + s->idtr.limit, false, false },
+		{ "the TSS", s->tr.base, false, false },
+		{ "the end of the TSS", s->tr.base + TSS64_LIMIT, false, false },
+	};
+	const struct tss64 *tss = (const struct tss64 *)s->tr.base;
+	const char *missing = native_return_unmapped(cpu, s, where);
+
+	if (!missing)
+		missing = first_unmapped(cpu, needs, sizeof(needs) / sizeof(needs[0]), where);
+	if (missing)
+		return missing;
 	return stack_unmapped(cpu, tss, (const struct idt_gate *)s->idtr.base, where);
 }

@@ -11,4 +11,7 @@
  */
 const char *native_unmapped(struct cpu *cpu, const struct state *state, uint64_t *where);
 
+/* The part of it that needs none of Linux's memory read, for use on the VMM's own page tables. */
+const char *native_return_unmapped(struct cpu *cpu, const struct state *state, uint64_t *where);
+
 #endif

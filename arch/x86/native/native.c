@@ -108,6 +108,14 @@ static void refresh_transition_root(struct cpu *cpu, uint64_t linux_cr3)
 	__builtin_memcpy(to + slot + 1, from + slot + 1, (PAGING_ENTRIES - slot - 1) * sizeof(*to));
 }
 
+bool native_can_return(struct cpu *cpu, const struct state *state)
+{
+	uint64_t where;
+
+	refresh_transition_root(cpu, state->cr3);
+	return !native_return_unmapped(cpu, state, &where);
+}
+
 /*
  * Everything the TLB holds, of every PCID, global or not: SDM vol. 3, 4.10.4.1, Operations that
  * Invalidate TLBs and Paging-Structure Caches, MOV to CR4 that modifies PGE. Entries of VPID 0 from
@@ -199,10 +207,13 @@ static enum mercury_error native_load(struct cpu *cpu, struct state *s)
 	load_segments(s);
 	load_sysenter(cpu, s);
 	build_tail(cpu, s, &frame);
+	/* Also where Linux never got as far as virtual: the mode machine follows what is. */
 	cpu_shared(cpu)->is_virtual = 0;
+	cpu->leaves_by_call = false;
+	cpu->mode = MODE_PREPARED;
 	insn_lidt(&s->idtr);
 	/* NMIs are Linux's own from here on; one that came before is raised by the gate. */
-	frame.owes_nmi = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
+	frame.owed = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
 	insn_leave(cpu, &frame);
 }
 

@@ -9,6 +9,8 @@
 #include "x86/vmx.h"
 
 #define LINEAR_BITS 48
+#define DEBUGCTL_BIT(name, bit) | X86_BIT64(bit)
+#define DEBUGCTL_KNOWN (0 DEBUGCTL_BITS(DEBUGCTL_BIT))
 #define SYSENTER_CS_MAX UINT64_C(0xffffffff)
 
 static bool canonical(uint64_t address)
@@ -45,7 +47,7 @@ static const char *audit_control(const struct state *s, const struct vmx_capabil
 		return "CR3 has bits beyond the physical-address width";
 	if (s->dr7 >> 32)
 		return "DR7 bits 63:32 must be 0";
-	if (s->debugctl & ~(uint64_t)0xdfc3)
+	if (s->debugctl & ~(uint64_t)DEBUGCTL_KNOWN)
 		return "IA32_DEBUGCTL has a reserved bit set";
 	if (!canonical(s->sysenter_esp) || !canonical(s->sysenter_eip))
 		return "IA32_SYSENTER_ESP and EIP must be canonical";
@@ -84,6 +86,8 @@ static const char *audit_cs(const struct segment *cs)
 		return problem;
 	if (type(cs) != 9 && type(cs) != 11)
 		return "CS must be accessed, non-conforming code";
+	if (cs->base >> 32)
+		return "CS base bits 63:32 must be 0";
 	if (!(cs->ar & SEGMENT_AR_L) || cs->ar & SEGMENT_AR_DB || dpl(cs))
 		return "CS must be 64-bit code of DPL 0";
 	return NULL;
@@ -93,10 +97,12 @@ static const char *audit_ss(const struct segment *ss)
 {
 	if (ss->selector & SELECTOR_RPL)
 		return "SS.RPL must equal CS.RPL";
+	if (dpl(ss))
+		return "SS.DPL must be 0 even if SS is unusable: it is the CPL";
 	if (!usable(ss))
 		return NULL;
-	if ((type(ss) != 3 && type(ss) != 7) || dpl(ss))
-		return "SS must be accessed, writable data of DPL 0";
+	if (type(ss) != 3 && type(ss) != 7)
+		return "SS must be accessed, writable data";
 	if (ss->base >> 32)
 		return "SS base bits 63:32 must be 0";
 	return audit_usable(ss);
@@ -118,18 +124,23 @@ static const char *audit_data(const struct segment *s, bool is_fs_or_gs)
 	return audit_usable(s);
 }
 
+static bool is_system(const struct segment *s)
+{
+	return s->ar & SEGMENT_AR_P && !(s->ar & (SEGMENT_AR_S | SEGMENT_AR_RESERVED));
+}
+
 static const char *audit_system(const struct state *s)
 {
 	if (!usable(&s->tr) || s->tr.selector & SELECTOR_TI)
 		return "TR must be usable and its selector in the GDT";
-	if (type(&s->tr) != SEGMENT_TYPE_TSS_BUSY || !(s->tr.ar & SEGMENT_AR_P))
+	if (type(&s->tr) != SEGMENT_TYPE_TSS_BUSY || !is_system(&s->tr))
 		return "TR must be a present, busy 64-bit TSS";
 	if (!canonical(s->tr.base) || !limit_matches_granularity(&s->tr))
 		return "TR base must be canonical and its limit fit its granularity";
 	if (!usable(&s->ldtr))
 		return NULL;
 	if (s->ldtr.selector & SELECTOR_TI || type(&s->ldtr) != SEGMENT_TYPE_LDT ||
-	    !(s->ldtr.ar & SEGMENT_AR_P))
+	    !is_system(&s->ldtr))
 		return "LDTR must be a present LDT in the GDT";
 	if (!canonical(s->ldtr.base) || !limit_matches_granularity(&s->ldtr))
 		return "LDTR base must be canonical and its limit fit its granularity";
@@ -168,6 +179,11 @@ static const char *audit_tables_and_flags(const struct state *s)
 	return NULL;
 }
 
+static bool single_steps(const struct state *s)
+{
+	return s->rflags & RFLAGS_TF && !(s->debugctl & DEBUGCTL_BTF);
+}
+
 /* 27.3.1.5, Checks on Guest Non-Register State */
 static const char *audit_non_register(const struct state *s)
 {
@@ -180,9 +196,12 @@ static const char *audit_non_register(const struct state *s)
 		return "blocking by STI and by MOV SS exclude each other";
 	if (s->interruptibility & VMX_BLOCKING_STI && !(s->rflags & RFLAGS_IF))
 		return "blocking by STI needs RFLAGS.IF";
-	if (s->pending_debug & ~(X86_MASK64(3, 0) | VMX_PENDING_DEBUG_ENABLED_BREAKPOINT |
-				 VMX_PENDING_DEBUG_BS))
+	if (s->pending_debug & ~(X86_MASK64(3, 0) | VMX_PENDING_DEBUG_BLD |
+				 VMX_PENDING_DEBUG_ENABLED_BREAKPOINT | VMX_PENDING_DEBUG_BS))
 		return "the pending debug exceptions have a reserved bit set";
+	if (s->interruptibility & (VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS) &&
+	    !(s->pending_debug & VMX_PENDING_DEBUG_BS) != !single_steps(s))
+		return "behind STI or MOV SS a pending debug exception must be that of single-stepping";
 	return NULL;
 }
 

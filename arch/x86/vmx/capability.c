@@ -102,6 +102,7 @@ struct word {
 	const char *const *names;
 	uint64_t capability;
 	uint32_t required, harmless;
+	uint32_t on_demand; /* must be there, and off until asked for                             */
 };
 
 static bool obstacle_at(const struct word *w, uint32_t bits, bool forced, struct vmx_obstacle *o)
@@ -115,7 +116,7 @@ static bool obstacle_at(const struct word *w, uint32_t bits, bool forced, struct
 static bool negotiate(const struct word *w, uint32_t *value, struct vmx_obstacle *obstacle)
 {
 	uint32_t forced = VMX_CONTROL_ALLOWED0(w->capability);
-	uint32_t missing = w->required & ~VMX_CONTROL_ALLOWED1(w->capability);
+	uint32_t missing = (w->required | w->on_demand) & ~VMX_CONTROL_ALLOWED1(w->capability);
 	uint32_t unhandled = forced & ~w->required & ~w->harmless;
 
 	if (missing)
@@ -149,25 +150,23 @@ bool vmx_controls_negotiate(const struct vmx_capability *c, const struct vmx_fea
 			    struct vmx_obstacle *obstacle)
 {
 	uint32_t secondary = wanted_secondary(c, f, want_ept);
-	/* NMI exiting, virtual NMIs and the windows are off but for the moment of an injection. */
-	const uint32_t pin_on_demand = VMX_PIN_NMI_EXITING | VMX_PIN_VIRTUAL_NMIS;
-	const uint32_t primary_on_demand =
-		VMX_PRIMARY_NMI_WINDOW_EXITING |
-		(secondary & VMX_SECONDARY_ENABLE_EPT ? VMX_PRIMARY_MONITOR_TRAP_FLAG : 0);
 	const struct word words[] = {
-		{ "pin-based controls", pin_names, c->pin, pin_on_demand,
-		  VMX_PIN_DEFAULT1 & ~NAMED_PIN },
+		{ "pin-based controls", pin_names, c->pin, 0, VMX_PIN_DEFAULT1 & ~NAMED_PIN,
+		  VMX_PIN_NMI_EXITING | VMX_PIN_VIRTUAL_NMIS },
 		{ "primary controls", primary_names, c->primary,
-		  primary_on_demand | VMX_PRIMARY_USE_MSR_BITMAPS |
+		  VMX_PRIMARY_USE_MSR_BITMAPS |
 			  (secondary ? VMX_PRIMARY_ACTIVATE_SECONDARY_CONTROLS : 0),
-		  VMX_PRIMARY_DEFAULT1 & ~NAMED_PRIMARY },
-		{ "secondary controls", secondary_names, c->secondary, secondary, 0 },
+		  VMX_PRIMARY_DEFAULT1 & ~NAMED_PRIMARY,
+		  VMX_PRIMARY_NMI_WINDOW_EXITING | VMX_PRIMARY_INTERRUPT_WINDOW_EXITING |
+			  (secondary & VMX_SECONDARY_ENABLE_EPT ? VMX_PRIMARY_MONITOR_TRAP_FLAG :
+								  0) },
+		{ "secondary controls", secondary_names, c->secondary, secondary, 0, 0 },
 		{ "exit controls", exit_names, c->exit,
 		  VMX_EXIT_CTL_HOST_ADDRESS_SPACE_SIZE | VMX_EXIT_CTL_SAVE_DEBUG_CONTROLS,
-		  VMX_EXIT_CTL_DEFAULT1 & ~NAMED_EXIT },
+		  VMX_EXIT_CTL_DEFAULT1 & ~NAMED_EXIT, 0 },
 		{ "entry controls", entry_names, c->entry,
 		  VMX_ENTRY_CTL_IA32E_MODE_GUEST | VMX_ENTRY_CTL_LOAD_DEBUG_CONTROLS,
-		  VMX_ENTRY_CTL_DEFAULT1 & ~NAMED_ENTRY },
+		  VMX_ENTRY_CTL_DEFAULT1 & ~NAMED_ENTRY, 0 },
 	};
 	uint32_t *values[] = { &controls->pin, &controls->primary, &controls->secondary,
 			       &controls->exit, &controls->entry };
@@ -176,7 +175,5 @@ bool vmx_controls_negotiate(const struct vmx_capability *c, const struct vmx_fea
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!negotiate(&words[i], values[i], obstacle))
 			return false;
-	controls->pin &= ~pin_on_demand | VMX_CONTROL_ALLOWED0(c->pin);
-	controls->primary &= ~primary_on_demand | VMX_CONTROL_ALLOWED0(c->primary);
 	return true;
 }

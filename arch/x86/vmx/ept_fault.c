@@ -8,27 +8,48 @@
 #include "cpu.h"
 #include "ept_fault.h"
 #include "insn.h"
+#include "mercury/console.h"
 #include "vmx.h"
 #include "x86/paging.h"
 #include "x86/vmx.h"
 
 #define GFN(pa) ((pa) / PAGE_4K)
 
-static void set_stepping(struct cpu *cpu, uint64_t pa_plus_1)
+static void set_trap_flag(struct cpu *cpu, bool on)
 {
-	cpu->stepping = pa_plus_1;
-	cpu->primary_controls = pa_plus_1 ?
-					cpu->primary_controls | VMX_PRIMARY_MONITOR_TRAP_FLAG :
-					cpu->primary_controls & ~VMX_PRIMARY_MONITOR_TRAP_FLAG;
+	cpu->primary_controls = on ? cpu->primary_controls | VMX_PRIMARY_MONITOR_TRAP_FLAG :
+				     cpu->primary_controls & ~VMX_PRIMARY_MONITOR_TRAP_FLAG;
 	insn_vmwrite(VMCS_PRIMARY_PROC_CONTROLS, cpu->primary_controls);
 }
 
-/* Memory beyond what was mapped at load: device ranges above RAM, mapped as the MTRRs say. */
-static bool first_touch(uint64_t pa)
+/* Remember the page for when the instruction is done. False: more pages than a write can lie on. */
+static bool step_on(struct cpu *cpu, uint64_t pa)
 {
-	uint64_t start = pa & ~(PAGE_2M - 1);
+	unsigned int i;
 
-	return p2m_map_identity(&machine_p2m, start, start + PAGE_2M) == MERCURY_E_OK;
+	for (i = 0; i < 2; i++) {
+		if (cpu->stepping[i] && cpu->stepping[i] != pa + 1)
+			continue;
+		cpu->stepping[i] = pa + 1;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Memory beyond what was mapped at load: device ranges above RAM, mapped as the MTRRs say. As much as
+ * one entry can map but no more than is empty: around it things may be mapped that must stay.
+ */
+static bool first_touch(uint64_t pa, uint32_t empty_order)
+{
+	uint32_t largest = machine_p2m.format->max_order;
+	uint64_t size = PAGE_4K << (empty_order < largest ? empty_order : largest);
+	uint64_t start = pa & ~(size - 1);
+
+	if (p2m_map_identity(&machine_p2m, start, start + size) == MERCURY_E_OK)
+		return true;
+	console_line("no page left in the pool to map %lx", pa);
+	return false;
 }
 
 bool ept_violation(struct cpu *cpu, uint64_t pa, bool is_write)
@@ -38,23 +59,27 @@ bool ept_violation(struct cpu *cpu, uint64_t pa, bool is_write)
 	if (!machine_p2m.root)
 		return false;
 	if (!p2m_lookup(&machine_p2m, GFN(pa), &page))
-		return first_touch(pa);
+		return first_touch(pa, page.order);
 	/* Another CPU has resolved it meanwhile: just try again. */
 	if (page.access == P2M_ALL)
 		return true;
-	if (!is_write || cpu->stepping || !p2m_let_drop(&machine_p2m, GFN(pa)))
+	if (!is_write || !p2m_let_drop(&machine_p2m, GFN(pa)) || !step_on(cpu, pa))
 		return false;
 	cpu_shared(cpu)->dropped_writes++;
-	set_stepping(cpu, pa + 1);
+	set_trap_flag(cpu, true);
 	return true;
 }
 
 void ept_stop_stepping(struct cpu *cpu)
 {
-	if (!cpu->stepping)
+	unsigned int i;
+
+	if (!cpu->stepping[0])
 		return;
-	p2m_rehide(&machine_p2m, GFN(cpu->stepping - 1));
-	set_stepping(cpu, 0);
+	for (i = 0; i < 2 && cpu->stepping[i]; i++)
+		p2m_rehide(&machine_p2m, GFN(cpu->stepping[i] - 1));
+	cpu->stepping[0] = cpu->stepping[1] = 0;
+	set_trap_flag(cpu, false);
 }
 
 void ept_stepped(struct cpu *cpu)

@@ -2,6 +2,7 @@
 /* Event injection. NMIs are normally not intercepted; only one that hit the VMM itself comes here. */
 #include "event.h"
 #include "insn.h"
+#include "mercury/console.h"
 #include "x86/vector.h"
 #include "x86/vmx.h"
 
@@ -35,41 +36,47 @@ void event_reinject(void)
 	insn_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info & ~VMX_EVENT_ENTRY_RESERVED);
 }
 
-enum nmi_plan event_plan_nmi(uint32_t interruptibility, uint32_t entry_info)
+enum event_plan event_plan(uint32_t interruptibility, uint32_t entry_info)
 {
-	if (entry_info & VMX_EVENT_VALID)
-		return NMI_WINDOW;
-	if (interruptibility & (VMX_BLOCKING_NMI | VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS))
-		return NMI_WINDOW;
-	return NMI_INJECT;
+	if (interruptibility & VMX_BLOCKING_STI)
+		return EVENT_INTERRUPT_WINDOW;
+	if (entry_info & VMX_EVENT_VALID ||
+	    interruptibility & (VMX_BLOCKING_NMI | VMX_BLOCKING_MOV_SS))
+		return EVENT_NMI_WINDOW;
+	return EVENT_INJECT;
 }
 
-static void set_nmi_window(struct cpu *cpu, bool on)
+/* EVENT_INJECT: no window at all. */
+static void set_window(struct cpu *cpu, enum event_plan plan)
 {
 	const uint32_t pin = VMX_PIN_NMI_EXITING | VMX_PIN_VIRTUAL_NMIS;
 
-	cpu->pin_controls = on ? cpu->pin_controls | pin : cpu->pin_controls & ~pin;
-	cpu->primary_controls = on ? cpu->primary_controls | VMX_PRIMARY_NMI_WINDOW_EXITING :
-				     cpu->primary_controls & ~VMX_PRIMARY_NMI_WINDOW_EXITING;
+	cpu->pin_controls &= ~pin;
+	cpu->primary_controls &=
+		~(VMX_PRIMARY_NMI_WINDOW_EXITING | VMX_PRIMARY_INTERRUPT_WINDOW_EXITING);
+	if (plan == EVENT_NMI_WINDOW) {
+		cpu->pin_controls |= pin;
+		cpu->primary_controls |= VMX_PRIMARY_NMI_WINDOW_EXITING;
+	} else if (plan == EVENT_INTERRUPT_WINDOW) {
+		cpu->primary_controls |= VMX_PRIMARY_INTERRUPT_WINDOW_EXITING;
+	}
 	insn_vmwrite(VMCS_PIN_BASED_CONTROLS, cpu->pin_controls);
 	insn_vmwrite(VMCS_PRIMARY_PROC_CONTROLS, cpu->primary_controls);
 }
 
-/* Exit as soon as the guest can take `event`, and see then. */
-static void wait_for_window(struct cpu *cpu, uint32_t event)
-{
-	if (!cpu->waiting)
-		set_nmi_window(cpu, true);
-	cpu->waiting |= event;
-}
-
 static void inject_or_wait(struct cpu *cpu, uint32_t event, uint32_t info)
 {
-	if (event_plan_nmi(insn_vmread(VMCS_GUEST_INTERRUPTIBILITY),
-			   insn_vmread(VMCS_ENTRY_INTERRUPTION_INFO)) == NMI_INJECT)
+	enum event_plan plan = event_plan(insn_vmread(VMCS_GUEST_INTERRUPTIBILITY),
+					  insn_vmread(VMCS_ENTRY_INTERRUPTION_INFO));
+
+	if (plan == EVENT_INJECT) {
 		insn_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info);
-	else
-		wait_for_window(cpu, event);
+		return;
+	}
+	/* Exit as soon as the guest can take it, and see then. */
+	if (!cpu->waiting)
+		set_window(cpu, plan);
+	cpu->waiting |= event;
 }
 
 void vmx_inject_pending(struct cpu *cpu)
@@ -90,9 +97,23 @@ void vmx_inject_pending(struct cpu *cpu)
 
 void event_window_open(struct cpu *cpu)
 {
-	set_nmi_window(cpu, false);
+	set_window(cpu, EVENT_INJECT);
 	__atomic_or_fetch(&cpu->pending, cpu->waiting, __ATOMIC_RELAXED);
 	cpu->waiting = 0;
+}
+
+void event_take_back_vectoring(struct cpu *cpu)
+{
+	uint32_t info = insn_vmread(VMCS_IDT_VECTORING_INFO);
+
+	if (!(info & VMX_EVENT_VALID))
+		return;
+	if (VMX_EVENT_TYPE(info) == VMX_EVENT_NMI)
+		__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);
+	else if (VMX_EVENT_TYPE(info) == VMX_EVENT_EXTERNAL_INTERRUPT)
+		console_line("cpu %u: interrupt %u was being delivered and is lost", cpu->index,
+			     VMX_EVENT_VECTOR(info));
+	/* Exceptions and INT n come again with their instruction. */
 }
 
 void event_take_back(struct cpu *cpu)

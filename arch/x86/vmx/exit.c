@@ -8,7 +8,9 @@
 #include "insn.h"
 #include "mercury/console.h"
 #include "mercury/switch.h"
+#include "mtrr.h"
 #include "native/native.h"
+#include "vmcs.h"
 #include "vmx.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
@@ -37,7 +39,9 @@ static void step_over(void)
 	if (blocking & (VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS))
 		insn_vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
 			     blocking & ~(uint64_t)(VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS));
-	if (insn_vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF)
+	/* With BTF it is branches that trap, and nothing that exits is one. */
+	if (insn_vmread(VMCS_GUEST_RFLAGS) & RFLAGS_TF &&
+	    !(insn_vmread(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
 		insn_vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
 			     insn_vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) |
 				     VMX_PENDING_DEBUG_BS);
@@ -126,8 +130,10 @@ static enum answer exit_vmcall(struct cpu *cpu)
 	step_over();
 	if (cpu->regs.rdi == MERCURY_CALL_LEAVE)
 		cpu->leaves_by_call = true;
-	cpu->regs.rax = vmm_dispatch(cpu, (enum mercury_call)cpu->regs.rdi, cpu->regs.rsi,
-				     cpu->regs.rdx);
+	cpu->regs.rax = cpu->regs.rdi < MERCURY_CALL_NR ?
+				vmm_dispatch(cpu, (enum mercury_call)cpu->regs.rdi, cpu->regs.rsi,
+					     cpu->regs.rdx) :
+				MERCURY_E_BAD_CALL;
 	cpu->leaves_by_call = false;
 	return RESUME;
 }
@@ -146,13 +152,13 @@ static enum answer exit_vmxoff(struct cpu *cpu)
 
 static uint64_t gpr(struct cpu *cpu, unsigned int number)
 {
-	/* In the numbering of instructions, which is the order of struct regs; RSP is in the VMCS. */
-	return number == X86_RSP ? insn_vmread(VMCS_GUEST_RSP) : (&cpu->regs.rax)[number];
+	return number == X86_RSP ? insn_vmread(VMCS_GUEST_RSP) : cpu->regs.by_number[number];
 }
 
 /*
- * Only bits that the host owns exit: CR4.VMXE going away means the CPU to native (relocate_kernel
- * does that), and so does a change of a bit whose feature is not handled.
+ * Only bits that the host owns exit: CR4.VMXE going away means the CPU to native, and so does a
+ * change of a bit whose feature is not handled. relocate_kernel clears VMXE on page tables that do
+ * not map the way back: there Linux only sees the bit gone.
  */
 static enum answer exit_cr_access(struct cpu *cpu)
 {
@@ -162,7 +168,7 @@ static enum answer exit_cr_access(struct cpu *cpu)
 		return UNKNOWN;
 	value = gpr(cpu, VMX_QUAL_CR_GPR(q));
 	if (VMX_QUAL_CR_NUMBER(q) == 4) {
-		insn_vmwrite(VMCS_GUEST_CR4, value);
+		insn_vmwrite(VMCS_GUEST_CR4, value | CR4_VMXE);
 		insn_vmwrite(VMCS_CR4_READ_SHADOW, value);
 	} else if (VMX_QUAL_CR_NUMBER(q) == 0) {
 		insn_vmwrite(VMCS_GUEST_CR0, value);
@@ -207,18 +213,22 @@ static enum answer exit_rdmsr(struct cpu *cpu)
 }
 
 /*
- * The MTRRs are the only MSRs whose writes are asked for by the bitmap. Linux changes them on all
- * CPUs together; each goes native, and the P2M is built anew from the new types before the next
- * switch.
+ * Linux changes the MTRRs on all CPUs together: each goes native, and the vote refuses until the P2M
+ * has been built from the new types, by loading the module again. A microcode update does nothing in
+ * VMX non-root operation: the CPU goes native first and then executes it.
  */
 static enum answer exit_wrmsr(struct cpu *cpu)
 {
 	uint32_t msr = (uint32_t)cpu->regs.rcx;
 
+	if (msr == MSR_IA32_BIOS_UPDT_TRIG) {
+		console_line("cpu %u: Linux loads microcode", cpu->index);
+		return LEAVE;
+	}
 	if (!insn_wrmsr_safe(msr, (uint32_t)cpu->regs.rax | cpu->regs.rdx << 32))
 		return inject_gp();
 	step_over();
-	if (msr < MSR_IA32_MTRR_PHYSBASE0 || msr > MSR_IA32_MTRR_DEF_TYPE)
+	if (!mtrr_is_msr(msr))
 		return RESUME;
 	console_line("cpu %u: Linux wrote memory-type MSR %x", cpu->index, msr);
 	return LEAVE;
@@ -258,7 +268,7 @@ static enum answer exit_nmi(struct cpu *cpu)
 	return RESUME;
 }
 
-static enum answer exit_nmi_window(struct cpu *cpu)
+static enum answer exit_window(struct cpu *cpu)
 {
 	event_window_open(cpu);
 	return RESUME;
@@ -268,7 +278,8 @@ static enum answer exit_nmi_window(struct cpu *cpu)
 
 static enum answer (*const handlers[VMX_REASON_COUNT])(struct cpu *) = {
 	[VMX_REASON_EXCEPTION_OR_NMI] = exit_nmi,
-	[VMX_REASON_NMI_WINDOW] = exit_nmi_window,
+	[VMX_REASON_NMI_WINDOW] = exit_window,
+	[VMX_REASON_INTERRUPT_WINDOW] = exit_window,
 	[VMX_REASON_CPUID] = exit_cpuid,
 	[VMX_REASON_GETSEC] = exit_undefined,
 	[VMX_REASON_INVD] = exit_invd,
@@ -316,13 +327,22 @@ static void screen(struct cpu *cpu, uint32_t reason)
 }
 
 /*
- * From CPL 0 the CPU goes native where it stands. From user space it cannot: the tail is kernel text
- * that PTI does not map there. So Linux is asked by an NMI, whose handler makes the call.
+ * From CPL 0 the CPU goes native where it stands, if its page tables map what the last steps need.
+ * From user space they do not under PTI: Linux is asked by an NMI, whose handler makes the call.
  */
-static void to_native(struct cpu *cpu)
+static void to_native(struct cpu *cpu, enum answer answer)
 {
-	if (!guest_cpl())
-		vmm_force_native(cpu);
+	if (!guest_cpl()) {
+		vmcs_read_state(cpu, &cpu->state);
+		if (native_can_return(cpu, &cpu->state)) {
+			event_take_back_vectoring(cpu);
+			vmm_force_native(cpu);
+		}
+		console_line("cpu %u: cr3 %lx does not map the way to native", cpu->index,
+			     cpu->state.cr3);
+		if (answer == LEAVE)
+			return;
+	}
 	event_reinject();
 	cpu_shared(cpu)->asks_leave = 1;
 	__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);
@@ -338,8 +358,11 @@ static _Noreturn void entry_failed(struct cpu *cpu, uint32_t reason)
 		   reason, insn_vmread(VMCS_EXIT_QUALIFICATION));
 	if (cpu->entered)
 		vmm_fatal(cpu);
+	event_take_back(cpu);
+	/* The machine check is not delivered by the CPU. SDM vol. 3, 27.9, Machine-Check Events. */
+	if (VMX_REASON_BASIC(reason) == VMX_REASON_ENTRY_MACHINE_CHECK)
+		__atomic_or_fetch(&cpu->pending, PENDING_MC, __ATOMIC_RELAXED);
 	vo_vmx.leave(cpu);
-	cpu->mode = MODE_PREPARED;
 	state_set_result(s, MERCURY_E_ENTRY);
 	vo_native.load(cpu, s);
 	insn_stop();
@@ -362,7 +385,7 @@ void vmx_handle_exit(struct cpu *cpu)
 		return;
 	if (answer == UNKNOWN)
 		screen(cpu, reason);
-	to_native(cpu);
+	to_native(cpu, answer);
 }
 
 _Noreturn void vmx_resume_failed(struct cpu *cpu)

@@ -37,7 +37,7 @@ static const struct requirement {
 	{ FACT_VMX_BASIC, BASIC_TYPE, BASIC_WB,
 	  "VT-x wants its VMCS in memory that is not write-back; not supported" },
 	{ FACT_CR4, CR4_LA57, 0, "5-level paging (CR4.LA57) is on: boot with no5lvl" },
-	{ FACT_CR4, CR4_CET, 0, "CET (CR4.CET) is on: boot with ibt=off" },
+	{ FACT_CR4, CR4_CET, 0, "CET (CR4.CET) is on: boot with ibt=off nousershstk" },
 	{ FACT_CR4, CR4_PKS, 0, "supervisor protection keys (CR4.PKS) are on; not supported yet" },
 	{ FACT_CR4, CR4_UINTR, 0, "user interrupts (CR4.UINTR) are on; not supported yet" },
 	{ FACT_CR4, CR4_FRED, 0, "FRED (CR4.FRED) is on: boot with fred=off" },

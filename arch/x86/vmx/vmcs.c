@@ -107,12 +107,14 @@ static bool write_host_sysenter(struct cpu *cpu, const struct state *s)
 	if (s->sysenter_cs == cpu->host_sysenter_cs && s->sysenter_esp == cpu->host_sysenter_esp &&
 	    s->sysenter_eip == cpu->host_sysenter_eip)
 		return true;
+	if (!insn_vmwrite(VMCS_HOST_SYSENTER_CS, s->sysenter_cs) ||
+	    !insn_vmwrite(VMCS_HOST_SYSENTER_ESP, s->sysenter_esp) ||
+	    !insn_vmwrite(VMCS_HOST_SYSENTER_EIP, s->sysenter_eip))
+		return false;
 	cpu->host_sysenter_cs = s->sysenter_cs;
 	cpu->host_sysenter_esp = s->sysenter_esp;
 	cpu->host_sysenter_eip = s->sysenter_eip;
-	return insn_vmwrite(VMCS_HOST_SYSENTER_CS, s->sysenter_cs) &
-	       insn_vmwrite(VMCS_HOST_SYSENTER_ESP, s->sysenter_esp) &
-	       insn_vmwrite(VMCS_HOST_SYSENTER_EIP, s->sysenter_eip);
+	return true;
 }
 
 /* CR0 and CR4: Linux sees what it had; VMX operation and the VMM run with CR4.VMXE. */

@@ -100,12 +100,15 @@ void vmx_wipe_sink(void)
 	__builtin_memset(sink_page, 0, sizeof(sink_page));
 }
 
-void vmx_flush(void)
+bool vmx_flush(void)
 {
+	bool ok = true;
+
 	if (machine.controls.secondary & VMX_SECONDARY_ENABLE_EPT)
-		insn_invept(INVEPT_ALL, 0);
+		ok &= insn_invept(INVEPT_ALL, 0);
 	if (machine.controls.secondary & VMX_SECONDARY_ENABLE_VPID)
-		insn_invvpid(INVVPID_ALL, 0, 0);
+		ok &= insn_invvpid(INVVPID_ALL, 0, 0);
+	return ok;
 }
 
 /* --- VMX operation ------------------------------------------------------------------------------ */
@@ -149,14 +152,20 @@ static enum mercury_error vmx_off(struct cpu *cpu)
 
 /* --- Prepare: the warm VMCS --------------------------------------------------------------------- */
 
-/* Writes to the MTRRs exit; nothing else does. */
+static void intercept_write(uint32_t msr)
+{
+	msr_bitmap[VMX_MSR_BITMAP_WRITE_LOW + msr / 8] |= 1 << msr % 8;
+}
+
+/* Writes to the MTRRs and microcode updates exit; nothing else does. */
 static void fill_msr_bitmap(void)
 {
 	uint32_t msr;
 
+	intercept_write(MSR_IA32_BIOS_UPDT_TRIG);
 	for (msr = MSR_IA32_MTRR_PHYSBASE0; msr <= MSR_IA32_MTRR_DEF_TYPE; msr++)
-		if (msr != MSR_IA32_PAT)
-			msr_bitmap[VMX_MSR_BITMAP_WRITE_LOW + msr / 8] |= 1 << msr % 8;
+		if (mtrr_is_msr(msr))
+			intercept_write(msr);
 }
 
 /* CR4 bits whose change must exit: VMXE is ours; the others are features not handled. */
@@ -212,6 +221,7 @@ static enum mercury_error vmx_prepare(struct cpu *cpu)
 	fill_msr_bitmap();
 	set_warm(cpu, false);
 	/* Owned by another: stay cold. The vote refuses while that lasts; then we warm up there. */
+	cpu_shared(cpu)->is_owned = !!(cr4 & CR4_VMXE);
 	if (cr4 & CR4_VMXE)
 		return MERCURY_E_OK;
 	insn_write_cr4(cr4 | CR4_VMXE);
@@ -252,15 +262,17 @@ static bool mtrrs_changed(void)
 
 static enum mercury_error vmx_audit_state(struct cpu *cpu, const struct state *state)
 {
+	enum mercury_error error = check_requirements(cpu);
 	const char *problem;
 
+	if (error)
+		return error;
 	if (state->cr4 & CR4_VMXE)
 		return cpu_refuse(cpu, MERCURY_E_OWNED, 0,
 				  "VMX is owned by another (CR4.VMXE is set), KVM for instance: end "
 				  "its guests and unload kvm_intel");
 	if (!cpu->warm) {
-		enum mercury_error error = vmx_prepare(cpu);
-
+		error = vmx_prepare(cpu);
 		if (error)
 			return error;
 	}
@@ -289,15 +301,15 @@ static enum mercury_error vmx_load(struct cpu *cpu, struct state *state)
 	error = vmx_on(cpu);
 	if (error)
 		return error;
-	if (!vmcs_write_state(cpu, state)) {
-		error = vmx_instruction_failed(cpu, MERCURY_E_VMWRITE, "VMWRITE", true);
+	/* And nothing cached in an earlier virtual episode may serve this one. */
+	if (!vmcs_write_state(cpu, state) || !vmx_flush()) {
+		error = vmx_instruction_failed(cpu, MERCURY_E_VMWRITE, "VMWRITE or a flush", true);
 		vmx_off(cpu);
 		return error;
 	}
-	/* Nothing cached in an earlier virtual episode may serve this one. */
-	vmx_flush();
 	cpu->regs = state->regs;
 	cpu->entered = false;
+	cpu->in_fatal = false;
 	cpu_shared(cpu)->is_virtual = 1;
 	insn_vmlaunch(cpu);
 	cpu_shared(cpu)->is_virtual = 0;

@@ -3,6 +3,8 @@
 #ifndef ARCH_X86_VMX_H
 #define ARCH_X86_VMX_H
 
+#include <stdbool.h>
+
 #include "mercury/p2m.h"
 #include "mercury/vo.h"
 
@@ -23,7 +25,7 @@ _Noreturn void vmx_resume_failed(struct cpu *cpu);
 /* Make the page that dropped writes went to zero again. */
 void vmx_wipe_sink(void);
 
-/* Drop every translation that VT-x cached: guest-physical, combined and linear. */
-void vmx_flush(void);
+/* Drop every translation that VT-x cached: guest-physical, combined and linear. False: it failed. */
+bool vmx_flush(void);
 
 #endif
