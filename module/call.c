@@ -30,6 +30,13 @@ const char *mercury_error_text(u64 error)
 	return error < ARRAY_SIZE(texts) ? texts[error] : "the VMM returned an unknown error";
 }
 
+const char *mercury_cpu_text(unsigned int cpu, u64 error)
+{
+	const struct mercury_cpu_shared *shared = mercury_cpu_shared(cpu);
+
+	return shared->error == error && *shared->text ? shared->text : mercury_error_text(error);
+}
+
 /* Linux's kernel half as it is now; slot 509 of the transition root stays the window's. */
 static void refresh_root(u64 *root)
 {
@@ -95,6 +102,9 @@ static const char *first_obstacle(void)
 
 	if (__read_cr4() & X86_CR4_LA57)
 		return "5-level paging is on: boot with no5lvl";
+	/* With FRED no IDT is looked at, so that the VMM could not take its own exceptions. */
+	if (__read_cr4() & BIT_ULL(32))
+		return "FRED (CR4.FRED) is on: boot with fred=off";
 	if (pgd_val(pgd[MERCURY_WINDOW_PML4_SLOT]))
 		return "PML4 slot 509, where the window belongs, is occupied by something else";
 	if (cpu_feature_enabled(X86_FEATURE_XENPV))
@@ -106,10 +116,8 @@ static const char *first_obstacle(void)
 
 static int report(unsigned int cpu, const char *what, u64 error)
 {
-	const char *text = mercury_cpu_shared(cpu)->text;
-
-	mercury_refuse("CPU %u, %s: %s", cpu, what, *text ? text : mercury_error_text(error));
-	pr_err("CPU %u, %s: %s\n", cpu, what, *text ? text : mercury_error_text(error));
+	mercury_refuse("CPU %u, %s: %s", cpu, what, mercury_cpu_text(cpu, error));
+	pr_err("CPU %u, %s: %s\n", cpu, what, mercury_cpu_text(cpu, error));
 	return mercury_errno(error);
 }
 
@@ -150,7 +158,7 @@ int mercury_prepare_cpu(unsigned int cpu)
 	error = mercury_call_on(cpu, MERCURY_CALL_PREPARE, 0, 0);
 	if (error)
 		return report(cpu, "VT-x", error);
-	if (!mercury_cpu_shared(cpu)->is_warm)
+	if (mercury_cpu_shared(cpu)->is_owned)
 		pr_info("CPU %u is cold: VMX is owned by another (kvm_intel?)\n", cpu);
 	return 0;
 }

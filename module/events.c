@@ -14,10 +14,19 @@
 
 /* --- CPU hotplug: on that CPU, under the hotplug lock; never takes the switch mutex -------------- */
 
+/*
+ * While native nobody needs Mercury: a CPU that cannot be prepared comes all the same, and the next
+ * vote says why it cannot. At load it is an error, and while virtual a CPU that cannot join stays out.
+ */
 static int on_cpu_online(unsigned int cpu)
 {
+	int error;
+
 	mercury_state_keep();
-	return mercury_prepare_cpu(cpu) ?: mercury_cpu_to_machine_mode();
+	error = mercury_prepare_cpu(cpu);
+	if (error)
+		return mercury_usable() && mercury_mode() == MERCURY_NATIVE ? 0 : error;
+	return mercury_cpu_to_machine_mode();
 }
 
 static int on_cpu_offline(unsigned int cpu)
@@ -29,32 +38,18 @@ static enum cpuhp_state hotplug_state;
 
 /* --- Sleep -------------------------------------------------------------------------------------- */
 
-static enum mercury_mode mode_before_sleep;
-
-static int to_native_for(const char *what)
-{
-	int error = mercury_set_mode(MERCURY_NATIVE);
-
-	if (error)
-		pr_alert("%s: the machine did not go native (%d)\n", what, error);
-	return notifier_from_errno(error);
-}
-
 static int on_sleep(struct notifier_block *block, unsigned long event, void *unused)
 {
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
-		mode_before_sleep = mercury_mode();
-		return to_native_for("sleep");
+		return notifier_from_errno(mercury_hold_native("it is about to sleep"));
 	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		/* The others came online again; this one kept what sleep may have destroyed. */
-		mercury_prepare_cpu(0);
-		if (mercury_set_mode(mode_before_sleep))
-			pr_warn("after sleep: the machine stays native\n");
+		if (mercury_release())
+			pr_warn("after sleep the machine stays native\n");
 		return NOTIFY_OK;
 	}
 	return NOTIFY_DONE;
@@ -66,7 +61,10 @@ static struct notifier_block sleep_block = { .notifier_call = on_sleep };
 
 static int on_reboot(struct notifier_block *block, unsigned long event, void *unused)
 {
-	return to_native_for("reboot");
+	/* Others want to be notified too, whatever becomes of us. */
+	if (mercury_hold_native("it is about to restart"))
+		pr_alert("reboot: a CPU did not go native; see above\n");
+	return NOTIFY_DONE;
 }
 
 static struct notifier_block reboot_block = { .notifier_call = on_reboot };

@@ -4,6 +4,7 @@
  * Linux's page tables and by the transition roots alike, so CR3 is changed here and nowhere else.
  */
 #include <linux/linkage.h>
+#include <asm/asm.h>
 #include <asm/nospec-branch.h>
 #include <asm/unwind_hints.h>
 
@@ -58,8 +59,14 @@ SYM_FUNC_END(mercury_gate_call)
 /* u64 mercury_gate_vmcall(u64 call, u64 arg0, u64 arg1) */
 SYM_FUNC_START(mercury_gate_vmcall)
 	movabsq	$MERCURY_COOKIE, %rax
+.Lvmcall:
 	vmcall
 	RET
+	/* The VMM has put this CPU to native since the caller looked: VMCALL is #UD. */
+.Lnative:
+	movl	$GATE_E_FORCED, %eax
+	RET
+	_ASM_EXTABLE(.Lvmcall, .Lnative)
 SYM_FUNC_END(mercury_gate_vmcall)
 
 /*

@@ -9,10 +9,15 @@
 #define GATE_NOFLUSH 16
 #define GATE_CPU 24
 
+/* MERCURY_E_FORCED, for the assembler. */
+#define GATE_E_FORCED 14
+
 #ifndef __ASSEMBLY__
 
 #include <linux/build_bug.h>
 #include <linux/types.h>
+
+#include "abi/mercury.h"
 
 struct mercury_gate {
 	u64 entry;	/* the VMM's call entry */
@@ -24,6 +29,7 @@ struct mercury_gate {
 static_assert(offsetof(struct mercury_gate, root) == GATE_ROOT);
 static_assert(offsetof(struct mercury_gate, noflush) == GATE_NOFLUSH);
 static_assert(offsetof(struct mercury_gate, cpu) == GATE_CPU);
+static_assert(MERCURY_E_FORCED == GATE_E_FORCED);
 
 /*
  * Call the VMM on this CPU, interrupts off. NMIs and machine checks that came while the VMM ran are
@@ -31,7 +37,7 @@ static_assert(offsetof(struct mercury_gate, cpu) == GATE_CPU);
  */
 u64 mercury_gate_call(const struct mercury_gate *gate, u64 call, u64 arg0, u64 arg1);
 
-/* The same from virtual mode, by VMCALL. */
+/* The same from virtual mode, by VMCALL; MERCURY_E_FORCED if this CPU has just become native. */
 u64 mercury_gate_vmcall(u64 call, u64 arg0, u64 arg1);
 
 /* Where a leaving CPU lands; never called. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The VMM image as data. */
+/* The VMM image as data; once it has been copied to the window the kernel frees it. */
+#include <linux/init.h>
 #include <linux/linkage.h>
 
-	.section .rodata
+	__INITRODATA
 	.balign 4096
 SYM_DATA_START(mercury_image)
 	.incbin MERCURY_IMAGE

@@ -52,7 +52,7 @@ static int check_parameters(void)
 	return 0;
 }
 
-static int start_vmm(const struct mercury_header *header)
+static int __init start_vmm(const struct mercury_header *header)
 {
 	int error = mercury_window_build(header);
 
@@ -61,13 +61,18 @@ static int start_vmm(const struct mercury_header *header)
 	error = mercury_state_start();
 	if (error)
 		goto free_window;
+	error = mercury_switch_start();
+	if (error)
+		goto stop_state;
 	error = mercury_vmm_start() ?: mercury_events_start();
 	mercury_log_flush();
 	if (error)
-		goto stop_state;
+		goto stop_switch;
 	usable = true;
 	return 0;
 
+stop_switch:
+	mercury_switch_stop();
 stop_state:
 	mercury_state_stop();
 free_window:
@@ -89,13 +94,14 @@ static void stop_vmm(void)
 }
 
 /* Without a backend the files still come, to say why; unless one was asked for by name. */
-static int start_backend(void)
+static int __init start_backend(void)
 {
 	const struct mercury_header *header = mercury_image_check();
 	int error = header ? start_vmm(header) : -ENOEXEC;
 
 	if (error != -ENODEV || strcmp(backend, "auto"))
 		return error;
+	mercury_keep_backend_reason();
 	pr_warn("no usable backend: Linux stays native\n");
 	return 0;
 }

@@ -22,7 +22,7 @@ bool mercury_usable(void);
 
 /* --- image.c: the VMM image embedded in the module ---------------------------------------------- */
 
-extern const u8 mercury_image[], mercury_image_end[];
+extern const u8 mercury_image[], mercury_image_end[]; /* gone after init */
 
 /* The embedded image's header; NULL if it is damaged or of another ABI, with the reason logged. */
 const struct mercury_header *mercury_image_check(void);
@@ -31,7 +31,7 @@ const struct mercury_header *mercury_image_check(void);
 
 struct mercury_memory {
 	u64 used, allocated; /* bytes */
-	unsigned int chunks, pages; /* of 2 MiB; of 4 KiB where no chunk was to be had */
+	unsigned int chunks, smaller; /* of 2 MiB; blocks where no chunk was to be had */
 };
 
 /* Allocate, map and fill the window for all possible CPUs. Returns 0 or -errno, logged. */
@@ -62,6 +62,9 @@ int mercury_prepare_cpu(unsigned int cpu);
 int mercury_errno(u64 error);
 const char *mercury_error_text(u64 error);
 
+/* The sentence for `error` of a CPU: the VMM's own, if it left one for it. */
+const char *mercury_cpu_text(unsigned int cpu, u64 error);
+
 /* --- switch.c: the switch as Linux sees it ------------------------------------------------------ */
 
 enum mercury_mode { MERCURY_NATIVE, MERCURY_VIRTUAL };
@@ -76,28 +79,51 @@ struct mercury_cpu_report {
 };
 
 /*
- * Bring all CPUs to `mode`. 0; -EBUSY VMX owned by another; -EINTR; -EIO and others: a CPU failed,
- * all are native again and mercury_last_error() says which and why.
+ * Bring all CPUs to `mode`. 0; -EBUSY VMX owned by another, or the machine must stay native; -ENODEV
+ * no backend; -EINTR; -EIO and others: a CPU failed. Then all are native again and
+ * mercury_last_error() says which failed and why.
  */
 int mercury_set_mode(enum mercury_mode mode);
+
+/* Go native and stay it, whatever is asked for, until mercury_release(); `why` is kept. */
+int mercury_hold_native(const char *why);
+
+/* After sleep: prepare this CPU again, which has to be the first, and go back to the mode before. */
+int mercury_release(void);
+
+/* Has a CPU gone native by itself? Then the machine follows. */
+void mercury_check_mode(void);
 
 enum mercury_mode mercury_mode(void);
 void mercury_switches(u64 *to_virtual, u64 *to_native);
 void mercury_cpu_report(unsigned int cpu, struct mercury_cpu_report *report);
 
+/* This CPU, which is coming or going, alone; the hotplug lock is held. 0 or -errno, logged. */
+int mercury_cpu_to_machine_mode(void);
+int mercury_cpu_to_native(void);
+
+int mercury_switch_start(void);
+
+/* To native, for good: the module is about to go. Returns when no CPU is virtual. */
+void mercury_switch_stop(void);
+
+/* --- reason.c: why not -------------------------------------------------------------------------- */
+
 /* Why the last command was refused, or "none"; copied. */
 #define MERCURY_REASON 320
 void mercury_last_error(char *text, size_t size);
 
-/* Note why a command is refused; for callers that refuse before the switch does. */
+/* Note why a command is refused. */
 void mercury_refuse(const char *format, ...) __printf(1, 2);
 
-/* To native, for good: the module is about to go. */
-void mercury_switch_stop(void);
+/* The reason noted last is why there is no backend. */
+void mercury_keep_backend_reason(void);
+const char *mercury_backend_reason(void);
 
-/* This CPU, which is coming or going, alone; the hotplug lock is held. 0 or -errno, logged. */
-int mercury_cpu_to_machine_mode(void);
-int mercury_cpu_to_native(void);
+/* --- watch.c: CPUs that go native by themselves -------------------------------------------------- */
+
+void mercury_watch(bool on);
+void mercury_watch_stop(void);
 
 /* --- events.c: what a running Linux does: hotplug, suspend, hibernation, reboot ------------------ */
 
@@ -107,12 +133,17 @@ void mercury_events_stop(void);
 
 /* --- state.c: is Linux's state bit-equal across the gate? --------------------------------------- */
 
+/* A command begins: the parameter is looked at once, for both sides of every gate. */
+void mercury_state_begin(void);
+
 /* Before and after the gate, on this CPU, interrupts off. */
 void mercury_state_before(void);
 void mercury_state_after(const char *direction);
 
 int mercury_state_start(void);
 void mercury_state_stop(void);
+
+u64 mercury_state_size(void); /* bytes */
 
 /* Task-independent items of this CPU as they are before the first switch, for the conclusion. */
 void mercury_state_keep(void);
@@ -138,6 +169,9 @@ int mercury_command(const char *text, size_t length);
 
 int mercury_sysctl_start(void);
 void mercury_sysctl_stop(void);
+/* May this reader see kernel addresses, as reasons and differences hold them? */
+bool mercury_may_see(struct seq_file *m);
+
 int mercury_proc_start(void);
 void mercury_proc_stop(void);
 

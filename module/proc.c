@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /proc/mercury, as in the original: read the state of things, write a mode. */
+#include <linux/capability.h>
 #include <linux/cpu.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/user_namespace.h>
 
 #include "mercury.h"
 #include "reasons.h"
@@ -42,8 +45,8 @@ static void show_memory(struct seq_file *m)
 	struct mercury_memory memory;
 
 	mercury_memory(&memory);
-	seq_printf(m, "memory: used %llu KiB, allocated %llu KiB (%u chunks of 2 MiB, %u pages)\n",
-		   memory.used >> 10, memory.allocated >> 10, memory.chunks, memory.pages);
+	seq_printf(m, "memory: used %llu KiB, allocated %llu KiB (%u chunks of 2 MiB, %u smaller)\n",
+		   memory.used >> 10, memory.allocated >> 10, memory.chunks, memory.smaller);
 	seq_printf(m, "tables: %u pages of the P2M's pool in use\n", mercury_shared()->pool_used);
 	seq_printf(m, "features: EPT %s, VPID %s\n", mercury_shared()->uses_ept ? "on" : "off",
 		   mercury_shared()->uses_vpid ? "on" : "off");
@@ -63,6 +66,11 @@ static void show_vmm(struct seq_file *m)
 	mercury_state_show(m);
 }
 
+bool mercury_may_see(struct seq_file *m)
+{
+	return file_ns_capable(m->file, &init_user_ns, CAP_SYS_ADMIN);
+}
+
 static int show(struct seq_file *m, void *unused)
 {
 	char reason[MERCURY_REASON];
@@ -77,6 +85,8 @@ static int show(struct seq_file *m, void *unused)
 	seq_printf(m, "switches: %llu to virtual, %llu to native\n", to_virtual, to_native);
 	if (mercury_usable())
 		show_vmm(m);
+	if (!mercury_may_see(m) && strcmp(reason, "none"))
+		strscpy(reason, "shown to root only", sizeof(reason));
 	seq_printf(m, "last error: %s\n", reason);
 	return 0;
 }
@@ -94,6 +104,10 @@ static ssize_t write(struct file *file, const char __user *user, size_t count, l
 	char text[COMMAND_MAX];
 	int error;
 
+	if (*ppos) {
+		mercury_refuse("a mode is written at once, not at offset %lld", *ppos);
+		return -EINVAL;
+	}
 	if (count > sizeof(text)) {
 		mercury_refuse("%zu bytes were written as mode; write native or virtual", count);
 		return -EINVAL;

@@ -18,6 +18,7 @@
 #include "mercury.h"
 
 bool mercury_verify;
+static bool verifying; /* for the command that runs */
 
 /* MSRs that may be missing read as zero: M(name, number, belongs to the machine, not the task). */
 #define STATE_MSRS(M)                                                                              \
@@ -215,9 +216,14 @@ static void compare(struct state_cpu *s, const struct machine_state *a,
 	}
 }
 
+void mercury_state_begin(void)
+{
+	WRITE_ONCE(verifying, READ_ONCE(mercury_verify));
+}
+
 void mercury_state_before(void)
 {
-	if (READ_ONCE(mercury_verify))
+	if (READ_ONCE(verifying))
 		read_state(&this_cpu_ptr(state_cpus)->before);
 }
 
@@ -225,7 +231,7 @@ void mercury_state_after(const char *direction)
 {
 	struct state_cpu *s = this_cpu_ptr(state_cpus);
 
-	if (!READ_ONCE(mercury_verify))
+	if (!READ_ONCE(verifying))
 		return;
 	read_state(&s->after);
 	compare(s, &s->before, &s->after, false, direction);
@@ -252,6 +258,11 @@ int mercury_state_start(void)
 {
 	state_cpus = alloc_percpu(struct state_cpu);
 	return state_cpus ? 0 : -ENOMEM;
+}
+
+u64 mercury_state_size(void)
+{
+	return (u64)num_possible_cpus() * sizeof(struct state_cpu);
 }
 
 void mercury_state_stop(void)
@@ -295,7 +306,7 @@ void mercury_state_show(struct seq_file *m)
 		if (!s->differences)
 			continue;
 		seq_printf(m, "state check: differs on cpu%u: %s (%llu differences)\n", cpu,
-			   s->text, s->differences);
+			   mercury_may_see(m) ? s->text : "shown to root only", s->differences);
 		return;
 	}
 	seq_printf(m, "state check: equal in %llu comparisons of %d items\n", checks, ITEMS);

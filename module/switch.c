@@ -5,6 +5,7 @@
  * any fails, all go back to native.
  */
 #include <linux/cpu.h>
+#include <linux/delay.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
@@ -19,10 +20,10 @@
 static DEFINE_MUTEX(mode_mutex);
 static enum mercury_mode current_mode;
 static u64 switches[2];
-static bool closed; /* native for good: the module is about to go */
 
-static DEFINE_SPINLOCK(reason_lock);
-static char reason[MERCURY_REASON] = "none";
+/* Why the machine must stay native (it is about to sleep, to reboot ...), and what it was before. */
+static const char *held;
+static enum mercury_mode mode_before_hold;
 
 struct switch_cpu {
 	struct mercury_cost cost[2]; /* by the mode entered */
@@ -32,24 +33,6 @@ struct switch_cpu {
 static DEFINE_PER_CPU(struct switch_cpu, switch_cpus);
 
 /* --- Reports ------------------------------------------------------------------------------------ */
-
-void mercury_refuse(const char *format, ...)
-{
-	va_list arguments;
-
-	spin_lock(&reason_lock);
-	va_start(arguments, format);
-	vscnprintf(reason, sizeof(reason), format, arguments);
-	va_end(arguments);
-	spin_unlock(&reason_lock);
-}
-
-void mercury_last_error(char *text, size_t size)
-{
-	spin_lock(&reason_lock);
-	strscpy(text, reason, size);
-	spin_unlock(&reason_lock);
-}
 
 enum mercury_mode mercury_mode(void)
 {
@@ -81,6 +64,11 @@ static void account(struct switch_cpu *s, enum mercury_mode mode, u64 cycles)
 
 /* --- On one CPU, interrupts off ----------------------------------------------------------------- */
 
+static bool is_virtual_here(void)
+{
+	return READ_ONCE(mercury_cpu_shared(smp_processor_id())->is_virtual);
+}
+
 /*
  * CR4.VMXE is set and cleared by Linux's own function: its per-CPU shadow, what it reads as a guest,
  * and the register then agree, and whoever wants VMX sees that it is taken.
@@ -97,6 +85,7 @@ static void vote(void *unused)
 	this_cpu_ptr(&switch_cpus)->error = mercury_call(MERCURY_CALL_AUDIT, 0, 0);
 }
 
+/* Where there is no vote to take back, the VMM refuses the call and nothing happens. */
 static void discard(void *unused)
 {
 	mercury_call(MERCURY_CALL_DISCARD, 0, 0);
@@ -119,15 +108,12 @@ static void enter(void *unused)
 	mercury_state_before();
 	start = rdtsc_ordered();
 	s->error = mercury_call(MERCURY_CALL_ENTER, 0, 0);
-	account(s, MERCURY_VIRTUAL, spent + rdtsc_ordered() - start);
+	spent += rdtsc_ordered() - start;
 	mercury_state_after("enter");
 	if (s->error)
 		give_back_vmxe(s);
-}
-
-static bool is_virtual_here(void)
-{
-	return mercury_cpu_shared(smp_processor_id())->is_virtual;
+	else
+		account(s, MERCURY_VIRTUAL, spent);
 }
 
 static void leave(void *unused)
@@ -166,7 +152,16 @@ static int on_nmi(unsigned int type, struct pt_regs *regs)
 	return NMI_HANDLED;
 }
 
-/* --- On all CPUs -------------------------------------------------------------------------------- */
+/* --- On all CPUs, under the mutex and the hotplug lock ------------------------------------------- */
+
+static unsigned int count_virtual(void)
+{
+	unsigned int cpu, n = 0;
+
+	for_each_online_cpu(cpu)
+		n += READ_ONCE(mercury_cpu_shared(cpu)->is_virtual);
+	return n;
+}
 
 /* The first CPU whose last phase failed, its reason noted; 0 or -errno. */
 static int verdict(const char *phase)
@@ -175,12 +170,10 @@ static int verdict(const char *phase)
 
 	for_each_online_cpu(cpu) {
 		u64 error = per_cpu(switch_cpus, cpu).error;
-		const struct mercury_cpu_shared *shared = mercury_cpu_shared(cpu);
 
 		if (!error)
 			continue;
-		mercury_refuse("CPU %u, %s: %s", cpu, phase,
-			       shared->error == error ? shared->text : mercury_error_text(error));
+		mercury_refuse("CPU %u, %s: %s", cpu, phase, mercury_cpu_text(cpu, error));
 		return mercury_errno(error);
 	}
 	return 0;
@@ -188,13 +181,8 @@ static int verdict(const char *phase)
 
 static int all_to_native(void)
 {
-	int error;
-
 	on_each_cpu(leave, NULL, 1);
-	error = verdict("leave");
-	if (!error)
-		unregister_nmi_handler(NMI_LOCAL, "mercury");
-	return error;
+	return verdict("leave");
 }
 
 static int all_to_virtual(void)
@@ -203,55 +191,64 @@ static int all_to_virtual(void)
 
 	on_each_cpu(vote, NULL, 1);
 	error = verdict("vote");
-	if (error) {
-		on_each_cpu(discard, NULL, 1);
-		return error;
+	if (!error) {
+		on_each_cpu(enter, NULL, 1);
+		error = verdict("enter");
 	}
-	error = register_nmi_handler(NMI_LOCAL, on_nmi, 0, "mercury");
-	if (error) {
-		on_each_cpu(discard, NULL, 1);
-		return error;
+	if (!error)
+		return 0;
+	/* All or none. The first reason is the one that counts; a leave that fails shows in the mode. */
+	on_each_cpu(leave, NULL, 1);
+	on_each_cpu(discard, NULL, 1);
+	return error;
+}
+
+static int switch_all(enum mercury_mode mode)
+{
+	unsigned int is_virtual;
+	int error = 0;
+
+	cpus_read_lock();
+	is_virtual = count_virtual();
+	if (is_virtual != (mode == MERCURY_VIRTUAL ? num_online_cpus() : 0)) {
+		/* Some virtual, some not: by way of native, where every CPU votes anew. */
+		if (is_virtual || mode == MERCURY_NATIVE)
+			error = all_to_native();
+		if (!error && mode == MERCURY_VIRTUAL)
+			error = all_to_virtual();
+		if (!error)
+			WRITE_ONCE(switches[mode], switches[mode] + 1);
 	}
-	on_each_cpu(enter, NULL, 1);
-	error = verdict("enter");
-	if (error) {
-		/* The reason is noted; a CPU that never entered only gives back what it took. */
-		on_each_cpu(leave, NULL, 1);
-		on_each_cpu(discard, NULL, 1);
-		unregister_nmi_handler(NMI_LOCAL, "mercury");
-	}
+	/* What the CPUs are, not what was asked for; and before a CPU that comes next can read it. */
+	WRITE_ONCE(current_mode, count_virtual() ? MERCURY_VIRTUAL : MERCURY_NATIVE);
+	cpus_read_unlock();
 	return error;
 }
 
 static int set_mode_locked(enum mercury_mode mode)
 {
+	char text[MERCURY_REASON];
 	int error;
 
-	if (mode == current_mode)
-		return 0;
-	if (closed)
-		return -ENODEV;
 	if (!mercury_usable()) {
-		mercury_refuse("no usable backend; the kernel log says why");
+		if (mode == MERCURY_NATIVE)
+			return 0;
+		mercury_refuse("no usable backend: %s", mercury_backend_reason());
 		return -ENODEV;
 	}
-	cpus_read_lock();
-	error = mode == MERCURY_VIRTUAL ? all_to_virtual() : all_to_native();
-	/* Before the lock is gone: a CPU that comes next reads it. */
-	if (!error)
-		WRITE_ONCE(current_mode, mode);
-	cpus_read_unlock();
+	if (held && mode == MERCURY_VIRTUAL) {
+		mercury_refuse("the machine stays native: %s", held);
+		return -EBUSY;
+	}
+	mercury_state_begin();
+	error = switch_all(mode);
 	mercury_log_flush();
 	if (error) {
-		char text[MERCURY_REASON];
-
 		mercury_last_error(text, sizeof(text));
-		pr_warn("staying %s: %s\n", current_mode == MERCURY_VIRTUAL ? "virtual" : "native",
-			text);
-		return error;
+		pr_warn("not %s: %s\n", mode == MERCURY_VIRTUAL ? "virtual" : "native", text);
 	}
-	WRITE_ONCE(switches[mode], switches[mode] + 1);
-	return 0;
+	mercury_watch(current_mode == MERCURY_VIRTUAL);
+	return error;
 }
 
 int mercury_set_mode(enum mercury_mode mode)
@@ -265,16 +262,60 @@ int mercury_set_mode(enum mercury_mode mode)
 	return error;
 }
 
+int mercury_hold_native(const char *why)
+{
+	int error;
+
+	mutex_lock(&mode_mutex);
+	if (!held)
+		mode_before_hold = current_mode;
+	held = why;
+	error = set_mode_locked(MERCURY_NATIVE);
+	mutex_unlock(&mode_mutex);
+	return error;
+}
+
+int mercury_release(void)
+{
+	int error;
+
+	mutex_lock(&mode_mutex);
+	held = NULL;
+	/* The other CPUs came online anew; this one's VMX state is what sleep left of it. */
+	error = mercury_prepare_cpu(cpumask_first(cpu_online_mask));
+	if (!error)
+		error = set_mode_locked(mode_before_hold);
+	mutex_unlock(&mode_mutex);
+	return error;
+}
+
+void mercury_check_mode(void)
+{
+	mutex_lock(&mode_mutex);
+	cpus_read_lock();
+	if (current_mode == MERCURY_VIRTUAL && count_virtual() != num_online_cpus()) {
+		mercury_log_flush();
+		mercury_refuse("%u of %u CPUs went native by themselves, the others followed; the "
+			       "kernel log says why", num_online_cpus() - count_virtual(),
+			       num_online_cpus());
+		cpus_read_unlock();
+		set_mode_locked(MERCURY_NATIVE);
+	} else {
+		cpus_read_unlock();
+	}
+	mercury_watch(current_mode == MERCURY_VIRTUAL);
+	mutex_unlock(&mode_mutex);
+}
+
 /* --- One CPU, in the hotplug callbacks ---------------------------------------------------------- */
 
 static int log_failure(const char *what, u64 error)
 {
-	const struct mercury_cpu_shared *shared = mercury_cpu_shared(smp_processor_id());
+	unsigned int cpu = smp_processor_id();
 
 	if (!error)
 		return 0;
-	pr_err("CPU %u, %s: %s\n", smp_processor_id(), what,
-	       shared->error == error ? shared->text : mercury_error_text(error));
+	pr_err("CPU %u, %s: %s\n", cpu, what, mercury_cpu_text(cpu, error));
 	return mercury_errno(error);
 }
 
@@ -289,8 +330,11 @@ int mercury_cpu_to_machine_mode(void)
 	vote(NULL);
 	if (!s->error)
 		enter(NULL);
+	if (s->error)
+		discard(NULL);
 	local_irq_restore(flags);
-	return log_failure("coming online while the machine is virtual", s->error);
+	return log_failure("stays offline: the machine is virtual (native would let it come)",
+			   s->error);
 }
 
 int mercury_cpu_to_native(void)
@@ -300,14 +344,24 @@ int mercury_cpu_to_native(void)
 	local_irq_save(flags);
 	leave(NULL);
 	local_irq_restore(flags);
-	return log_failure("going offline", this_cpu_ptr(&switch_cpus)->error);
+	return log_failure("stays online", this_cpu_ptr(&switch_cpus)->error);
+}
+
+/* --- Start and stop ----------------------------------------------------------------------------- */
+
+/* Registered once: taking it away again takes a grace period, which no switch should wait for. */
+int mercury_switch_start(void)
+{
+	return register_nmi_handler(NMI_LOCAL, on_nmi, 0, "mercury");
 }
 
 void mercury_switch_stop(void)
 {
-	mutex_lock(&mode_mutex);
-	if (set_mode_locked(MERCURY_NATIVE))
-		pr_alert("unload: a CPU did not go native\n");
-	closed = true;
-	mutex_unlock(&mode_mutex);
+	/* The VMM's memory must not go while a CPU needs it: there is no way but to wait. */
+	while (mercury_hold_native("the module is being unloaded")) {
+		pr_alert("unload waits: a CPU does not go native; see above\n");
+		msleep(1000);
+	}
+	mercury_watch_stop();
+	unregister_nmi_handler(NMI_LOCAL, "mercury");
 }

@@ -55,36 +55,45 @@ static bool is_virtual(unsigned int cpu)
 	return READ_ONCE(mercury_cpu_shared(cpu)->is_virtual);
 }
 
+static bool is_owned(unsigned int cpu)
+{
+	return READ_ONCE(mercury_cpu_shared(cpu)->is_owned);
+}
+
 static bool is_cold(unsigned int cpu)
 {
 	return !READ_ONCE(mercury_cpu_shared(cpu)->is_warm);
 }
 
+/* Under the hotplug lock. */
+static void describe(char *text, size_t size)
+{
+	unsigned int online = num_online_cpus(), owned = count_cpus(is_owned);
+
+	if (mercury_mode() == MERCURY_VIRTUAL)
+		scnprintf(text, size, "virtual on %u of %u CPUs", count_cpus(is_virtual), online);
+	else if (owned)
+		scnprintf(text, size, "native, cold: VMX owned by another on %u of %u CPUs "
+			  "(kvm_intel?)", owned, online);
+	else if (count_cpus(is_cold))
+		scnprintf(text, size, "native, %u of %u CPUs could not be prepared; the kernel "
+			  "log says why", count_cpus(is_cold), online);
+	else
+		scnprintf(text, size, "native, ready on %u CPUs%s%s", online,
+			  mercury_shared()->uses_ept ? ", EPT" : ", nothing hidden (no EPT)",
+			  mercury_shared()->uses_vpid ? ", VPID" : "");
+}
+
 static int do_status(mercury_ctl_table *table, int write, void *buffer, size_t *lenp, loff_t *ppos)
 {
 	char text[MERCURY_REASON];
-	unsigned int online;
 
 	if (!mercury_usable()) {
-		char reason[MERCURY_REASON];
-
-		mercury_last_error(reason, sizeof(reason));
-		scnprintf(text, sizeof(text), "native, no backend: %s", reason);
+		scnprintf(text, sizeof(text), "native, no backend: %s", mercury_backend_reason());
 		return show(text, write, buffer, lenp, ppos);
 	}
 	cpus_read_lock();
-	online = num_online_cpus();
-	if (mercury_mode() == MERCURY_VIRTUAL)
-		scnprintf(text, sizeof(text), "virtual on %u of %u CPUs", count_cpus(is_virtual),
-			  online);
-	else if (count_cpus(is_cold))
-		scnprintf(text, sizeof(text),
-			  "native, cold on %u of %u CPUs: VMX owned by another (kvm_intel?)",
-			  count_cpus(is_cold), online);
-	else
-		scnprintf(text, sizeof(text), "native, ready on %u CPUs%s%s", online,
-			  mercury_shared()->uses_ept ? ", EPT" : ", nothing hidden (no EPT)",
-			  mercury_shared()->uses_vpid ? ", VPID" : "");
+	describe(text, sizeof(text));
 	cpus_read_unlock();
 	return show(text, write, buffer, lenp, ppos);
 }

@@ -139,7 +139,7 @@ static u64 image_flags(const struct mercury_header *h, u64 offset)
 	return offset < h->text_end ? PAGE_RX : offset < h->rodata_end ? PAGE_R : PAGE_RW_;
 }
 
-static int build_image(const struct mercury_header *h)
+static int __init build_image(const struct mercury_header *h)
 {
 	unsigned int pages = h->memory_size >> PAGE_SHIFT, i;
 	/* Contiguous, so that the boot data, which spans pages, is one object for us too. */
@@ -298,7 +298,7 @@ static void fill_boot(void)
 	}
 }
 
-static int build(const struct mercury_header *header)
+static int __init build(const struct mercury_header *header)
 {
 	window.max_extents = MERCURY_MAX_HIDDEN;
 	window.extents = kvcalloc(window.max_extents, sizeof(*window.extents), GFP_KERNEL);
@@ -308,7 +308,7 @@ static int build(const struct mercury_header *header)
 	       build_pool() ?: (fill_boot(), 0);
 }
 
-int mercury_window_build(const struct mercury_header *header)
+int __init mercury_window_build(const struct mercury_header *header)
 {
 	int error = build(header);
 
@@ -320,21 +320,24 @@ int mercury_window_build(const struct mercury_header *header)
 	return error;
 }
 
+/* The VMM's pages hold Linux's registers: nobody shall find them there. */
+static void scrub(struct page *page, unsigned int order)
+{
+	if (!page)
+		return;
+	memset(page_address(page), 0, PAGE_SIZE << order);
+	__free_pages(page, order);
+}
+
 void mercury_window_free(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < window.nr_extents; i++) {
-		struct extent *e = &window.extents[i];
-
-		memset(page_address(e->page), 0, PAGE_SIZE << e->order);
-		__free_pages(e->page, e->order);
-	}
-	if (window.shared)
-		__free_pages(window.shared, get_order(sizeof(struct mercury_shared)));
+	for (i = 0; i < window.nr_extents; i++)
+		scrub(window.extents[i].page, window.extents[i].order);
+	scrub(window.shared, get_order(sizeof(struct mercury_shared)));
 	for (i = 0; window.cpus && i < nr_cpu_ids; i++)
-		if (window.cpus[i].shared)
-			__free_page(window.cpus[i].shared);
+		scrub(window.cpus[i].shared, 0);
 	kfree(window.cpus);
 	kvfree(window.extents);
 	memset(&window, 0, sizeof(window));
@@ -367,6 +370,9 @@ void mercury_memory(struct mercury_memory *memory)
 	u64 visible = (PAGE_SIZE << get_order(sizeof(struct mercury_shared))) +
 		      num_possible_cpus() * PAGE_SIZE;
 
+	/* And what only the module needs. */
+	visible += window.max_extents * sizeof(*window.extents) +
+		   nr_cpu_ids * sizeof(*window.cpus) + mercury_state_size();
 	*memory = (struct mercury_memory){ .used = visible, .allocated = visible };
 	for (i = 0; i < window.nr_extents; i++) {
 		memory->used += (u64)window.extents[i].used << PAGE_SHIFT;
@@ -374,6 +380,6 @@ void mercury_memory(struct mercury_memory *memory)
 		if (window.extents[i].order == CHUNK_ORDER)
 			memory->chunks++;
 		else
-			memory->pages += 1U << window.extents[i].order;
+			memory->smaller++;
 	}
 }
