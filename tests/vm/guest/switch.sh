@@ -2,44 +2,40 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # switch.sh N [MODULE PARAMETERS]: N round trips under a verifying load, state compared at each gate.
 # shellcheck source-path=SCRIPTDIR
-. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/lib.sh"
 
 rounds=$1
 shift
 
-# Rounds until told to stop, so that the load always outlasts the switches.
-load() {
-	while [ ! -e /run/stop ]; do
-		workload --rounds 1 || return 1
-	done
-}
+succeeds "the module loads" modprobe mercury-vmx verify=1 "$@"
+succeeds "it starts native" hv --expect native
+memory=$(field memory)
 
-check "the module loads" modprobe mercury-vmx verify=1 "$@"
-check "it starts native" hv --expect native
-used=$(proc memory)
-
-load > /run/load 2>&1 &
+# The load outlasts the switches: it ends when it is told to.
+workload --seconds 3600 > "$WORK/load" 2>&1 &
 load=$!
 sleep 1
 # An odd number: checks fall on virtual and on native.
-check "$rounds round trips under load" storm --pause 2000 --check-every 51 $((2 * rounds))
-touch /run/stop
+succeeds "$rounds round trips under load" storm --pause 2000 --check-every 51 $((2 * rounds))
+kill -TERM "$load"
 wait "$load"
-check "the load's results are right" test $? = 0
-grep -v ' 0 errors$' /run/load | sed 's/^/# /'
-grep -c '^workload: ' /run/load | sed 's/$/ rounds of load/; s/^/# /'
-check "the state is equal at every gate" sh -c 'grep -q "^state check: equal" /proc/mercury || {
-	grep "^state check" /proc/mercury; exit 1; }'
-check "all went through" equal switches "$(proc switches)" "$rounds to virtual, $rounds to native"
-check "no command was refused" equal "last error" "$(proc 'last error')" none
-check "no CPU left by itself" sh -c '! grep "without a command [1-9]" /proc/mercury'
-check "no memory was taken or lost" equal memory "$(proc memory)" "$used"
+is "the load ends well" $? 0
+like "its results are right" "$(tail -n 1 "$WORK/load")" "workload: * kinds good"
+sed 's/^/# /' "$WORK/load"
+
+like "the state is equal at every gate" "$(field "state check")" "equal in *"
+is "all went through" "$(field switches)" "$rounds to virtual, $rounds to native"
+is "no command was refused" "$(field "last error")" none
+is "no CPU left by itself" "$(grep -c "without a command [1-9]" /proc/mercury)" 0
+is "no memory was taken or lost" "$(field memory)" "$memory"
 sed -n '/^enter/p; /^leave/p; /^exits/p; /^state/p' /proc/mercury | sed 's/^/# /'
 
-check "one more time: virtual" sysctl -q mercury.mode=virtual
-check "every CPU is a guest" hv --expect virtual
-check "the module unloads while virtual" rmmod mercury_vmx
-check "every CPU is native again" hv --expect native
-check "task-independent state is as it was at load" logged "state check: equal"
-check "its files are gone" fails test -e /proc/mercury
-conclude
+succeeds "one more time: virtual" sysctl -q mercury.mode=virtual
+succeeds "every CPU is a guest" hv --expect virtual
+succeeds "the module unloads while virtual" rmmod mercury_vmx
+succeeds "every CPU is native again" hv --expect native
+succeeds "task-independent state is as it was at load" \
+	sh -c 'dmesg | grep "state check" | tail -n 1 | grep "equal in"'
+is "no CPU's state differs" "$(dmesg | grep -c "state check: [0-9]* differences")" 0
+is "its files are gone" "$(ls /proc/mercury 2> /dev/null)" ""
+finish

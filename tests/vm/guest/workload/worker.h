@@ -37,7 +37,8 @@ struct report {
 	char first_error[224];
 };
 
-extern const struct worker cpuid_worker, exec_worker, ia32_worker, file_worker;
+extern const struct worker cpuid_worker, exec_worker;
+extern const struct worker ia32_worker, sysenter_worker, file_worker;
 extern const struct worker x87_worker, sse2_worker, avx_worker;
 extern const struct worker timer_worker, itimer_worker, clock_worker, tsc_worker;
 extern const struct worker signal_worker, fault_worker, remap_worker;

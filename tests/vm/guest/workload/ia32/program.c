@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A 32-bit program without a library: calls the kernel by INT 80h and by the vDSO's entry (SYSENTER
- * on Intel, SYSCALL on AMD), and keeps a thread-local segment of the GDT in GS. Its exit status
- * is 42 if all is well, otherwise the number of what failed.
+ * A 32-bit program without a library: calls the kernel by INT 80h and keeps a thread-local segment of
+ * the GDT in GS; with an argument it also calls by the vDSO's entry (SYSENTER on Intel, SYSCALL on
+ * AMD). Its exit status is 42 if all is well, otherwise the number of what failed.
  */
 #define SYS_EXIT 1
 #define SYS_GETPPID 64
 #define SYS_SCHED_YIELD 158
-#define SYS_MMAP2 192
 #define SYS_SET_THREAD_AREA 243
 #define AT_SYSINFO 32
 #define LOOPS 20
@@ -24,14 +23,7 @@ struct user_desc {
 #define SEG_32BIT 0x01
 #define USEABLE 0x40
 
-#define LOW_STACK 0x8000u
-#define STACK_BYTES 4096u
-#define PROT_READ_WRITE 3
-#define MAP_PRIVATE_FIXED_ANONYMOUS 0x32
-
-static unsigned int vdso_entry __attribute__((used)), vdso_stack __attribute__((used));
-static unsigned int own_stack __attribute__((used)), words[WORDS];
-static unsigned char high_stack[STACK_BYTES] __attribute__((aligned(16)));
+static unsigned int vdso_entry, words[WORDS];
 
 static unsigned int call_int80(unsigned int number, const void *argument)
 {
@@ -41,32 +33,11 @@ static unsigned int call_int80(unsigned int number, const void *argument)
 	return result;
 }
 
-/*
- * Bochs 3.0 leaves the B bit of SS as it was in the kernel when SYSRET goes to 32-bit code, also on
- * Intel models, where SYSRET sets it (SDM vol. 2, SYSRET). The stack pointer then has 16 bits until
- * the next IRET. A stack below 64 KiB works either way; only root may map one.
- */
-static void find_stack(void)
-{
-	unsigned int result;
-
-	asm volatile("push %%ebp\n xor %%ebp, %%ebp\n int $0x80\n pop %%ebp"
-		     : "=a" (result)
-		     : "a" (SYS_MMAP2), "b" (LOW_STACK), "c" (STACK_BYTES), "d" (PROT_READ_WRITE),
-		     "S" (MAP_PRIVATE_FIXED_ANONYMOUS), "D" (-1)
-		     : "memory");
-	vdso_stack = (result == LOW_STACK ? LOW_STACK : (unsigned int)high_stack) + STACK_BYTES;
-}
-
 static unsigned int call_vdso(unsigned int number)
 {
 	unsigned int result;
 
-	asm volatile("mov %%esp, own_stack\n"
-		     "mov vdso_stack, %%esp\n"
-		     "call *vdso_entry\n"
-		     "mov own_stack, %%esp\n"
-		     : "=a" (result) : "a" (number) : "memory");
+	asm volatile("call *%2" : "=a" (result) : "a" (number), "m" (vdso_entry) : "memory");
 	return result;
 }
 
@@ -85,15 +56,29 @@ static unsigned int find_vdso(const unsigned int *stack)
 
 static int system_calls(void)
 {
-	unsigned int eax, ebx, ecx, edx;
+	unsigned int eax, ebx, ecx, edx, parent = call_int80(SYS_GETPPID, 0);
 
 	for (int i = 0; i < LOOPS; i++) {
-		if (call_vdso(SYS_GETPPID) != call_int80(SYS_GETPPID, 0))
+		if (call_int80(SYS_GETPPID, 0) != parent)
 			return ANSWERS_DIFFER;
-		call_vdso(SYS_SCHED_YIELD);
 		/* CPUID exits from 32-bit code as well. */
 		asm volatile("cpuid" : "=a" (eax), "=b" (ebx), "=c" (ecx), "=d" (edx)
 			     : "a" (0), "c" (0));
+	}
+	return GOOD;
+}
+
+static int vdso_calls(const unsigned int *stack)
+{
+	unsigned int parent = call_int80(SYS_GETPPID, 0);
+
+	vdso_entry = find_vdso(stack);
+	if (!vdso_entry)
+		return NO_VDSO;
+	for (int i = 0; i < LOOPS; i++) {
+		if (call_vdso(SYS_GETPPID) != parent)
+			return ANSWERS_DIFFER;
+		call_vdso(SYS_SCHED_YIELD);
 	}
 	return GOOD;
 }
@@ -123,14 +108,13 @@ void __attribute__((noreturn, used)) run(const unsigned int *stack);
 
 void run(const unsigned int *stack)
 {
-	int result = NO_VDSO;
+	int result = system_calls();
 
-	find_stack();
-	vdso_entry = find_vdso(stack);
-	if (vdso_entry)
-		result = system_calls();
 	if (result == GOOD)
 		result = thread_local_segment();
+	/* The first word is argc. */
+	if (result == GOOD && *stack > 1)
+		result = vdso_calls(stack);
 	call_int80(SYS_EXIT, (const void *)result);
 	__builtin_unreachable();
 }
