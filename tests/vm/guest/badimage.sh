@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # badimage.sh: modules with a damaged image, and one for another kernel, are refused and leave nothing.
+set -u
+
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
@@ -36,7 +38,7 @@ entry its entry or its boot data lie outside their segments
 entry-low its checksum is wrong
 boot its entry or its boot data lie outside their segments
 text its checksum is wrong
-other-kernel version magic
+other-kernel disagrees about version of symbol module_layout
 END
 lost=$((before - $(free_kib)))
 if [ "$lost" -lt 2048 ]; then

@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # switch.sh N [MODULE PARAMETERS]: N round trips under a verifying load, state compared at each gate.
+set -u
+
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 

@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # trlimit.sh: with a VMM that loads a wrong TR limit the state check must fail. The gate's own gate.
+set -u
+
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
