@@ -12,13 +12,14 @@ readonly BOCHS_PACKAGES=bochs,bochsbios,vgabios,bochs-term
 readonly BOCHS_KARGS="console=ttyS0,115200 nokaslr mitigations=off random.trust_cpu=on \
 loglevel=5 cryptomgr.notests initcall_blacklist=jent_mod_init idle=halt clearcpuid=aperfmperf"
 
-# bochs_extract SUITE: unpacks Bochs and its libraries; nothing is installed or configured.
+# bochs_extract SUITE: unpacks Bochs and its libraries. Nothing is installed, configured or run, so
+# the mode that needs no root will do.
 bochs_extract() {
 	local suite=$1 tmp
 
 	tmp=$(mktemp -d "$CACHE_DIR/bochs/.new.XXXXXX") || return 1
-	if mmdebstrap --quiet --variant=extract --include="$BOCHS_PACKAGES" "$suite" "$tmp/root" \
-		>"$tmp/log" 2>&1; then
+	if mmdebstrap --quiet --mode=chrootless --variant=extract --include="$BOCHS_PACKAGES" \
+		"$suite" "$tmp/root" >"$tmp/log" 2>&1; then
 		mv -T "$tmp/root" "$CACHE_DIR/bochs/$suite"
 	else
 		say "no Bochs from $suite: $(grep -m 1 '^E' "$tmp/log" || tail -n 1 "$tmp/log")"
@@ -27,7 +28,7 @@ bochs_extract() {
 	[[ -d $CACHE_DIR/bochs/$suite ]]
 }
 
-# bochs_fetch: prints the root to use, the first suite's that is there or can be had. Under the lock.
+# bochs_fetch: prints the root to use: the first suite's that is there or can be had. Under the lock.
 bochs_fetch() {
 	local suite
 
@@ -60,15 +61,18 @@ bochs_prepare() {
 }
 
 # bochs_command WRAPPER ARG...: becomes Bochs, run by WRAPPER's words, with its own root's libraries,
-# so that no chroot is needed. Ends the shell it is called in.
+# so that no chroot is needed. Ends the shell it is called in. bookworm has /lib beside /usr/lib.
 bochs_command() {
-	local lib=$BOCHS_ROOT/usr/lib/x86_64-linux-gnu wrapper
+	local usr=$BOCHS_ROOT/usr arch=x86_64-linux-gnu loader wrapper
 
 	read -ra wrapper <<<"$1"
 	shift
-	export BXSHARE=$BOCHS_ROOT/usr/share/bochs LTDL_LIBRARY_PATH=$lib/bochs/plugins
-	exec "${wrapper[@]}" "$lib/ld-linux-x86-64.so.2" --library-path "$lib" \
-		"$BOCHS_ROOT/usr/bin/bochs-bin" "$@"
+	for loader in "$BOCHS_ROOT"/{usr/,}lib/"$arch/ld-linux-x86-64.so.2"; do
+		[[ -e $loader ]] && break
+	done
+	export BXSHARE=$usr/share/bochs LTDL_LIBRARY_PATH=$usr/lib/$arch/bochs/plugins
+	exec "${wrapper[@]}" "$loader" --library-path "$usr/lib/$arch:$BOCHS_ROOT/lib/$arch" \
+		"$usr/bin/bochs-bin" "$@"
 }
 
 # bochs_medium DIR: a CD with the kernel, the cached base and the run's own part.
