@@ -10,25 +10,40 @@ readonly TAINT_BAD=$((1 << 7 | 1 << 9 | 1 << 14))
 # Runs whose logs are kept, beside those of --out.
 readonly KEEP_RUNS=20
 
-# kernlog_candidates LOG: the lines that say something bad. The kernel's own command line is no
-# message, whatever it says.
+# kernlog_candidates LOG [REGEX]: the lines that say something bad, or match REGEX. Neither the
+# kernel's own command line nor the name of a function in a trace is a message.
 kernlog_candidates() {
-	tr -d '\r\000' <"$1" | grep -aE -e "$KERNLOG_BAD" | grep -avF 'ommand line: '
+	tr -d '\r\000' <"$1" | grep -aE -e "$KERNLOG_BAD" ${2:+-e "$2"} |
+		grep -avE -e 'ommand line: ' -e ' panic\+0x'
 }
 
-# kernlog_bad_lines LOG [REGEX]...: the bad lines that no REGEX and no harmless one matches.
+# kernlog_allowed [REGEX]...: numbers those of the lines on stdin that a REGEX or a harmless one of
+# the emulators matches.
+kernlog_allowed() {
+	local patterns
+
+	patterns=$(sed -E '/^[[:space:]]*(#|$)/d' "$VM_DIR/allow.txt" && (($#)) && printf '%s\n' "$@")
+	[[ -z $patterns ]] || grep -anE -e "$patterns" | cut -d : -f 1
+}
+
+# kernlog_bad_lines LOG [REGEX]...: the bad lines that are not allowed. An allowed line takes the
+# call trace that follows it along.
 kernlog_bad_lines() {
-	local log=$1 allow=() regex
+	local log=$1 lines allowed=' ' covered='' i
 
 	shift
-	while IFS= read -r regex; do
-		allow+=(-e "$regex")
-	done < <(sed -E '/^[[:space:]]*(#|$)/d' "$VM_DIR/allow.txt")
-	for regex; do
-		allow+=(-e "$regex")
+	mapfile -t lines < <(kernlog_candidates "$log" 'end trace')
+	allowed+=$(printf '%s\n' "${lines[@]}" | kernlog_allowed "$@" | tr '\n' ' ')
+	for i in "${!lines[@]}"; do
+		if [[ $allowed == *" $((i + 1)) "* ]]; then
+			covered=1
+		elif [[ ${lines[i]} == *'end trace'* ]]; then
+			covered=''
+		elif [[ -z $covered || ${lines[i]} != *'Call Trace'* ]]; then
+			covered=''
+			printf '%s\n' "${lines[i]}"
+		fi
 	done
-	kernlog_candidates "$log" |
-		if ((${#allow[@]})); then grep -avE "${allow[@]}"; else cat; fi
 }
 
 # verdict_log: prints what is wrong with the kernel log; nothing if all is well.
