@@ -113,6 +113,16 @@ void console_init(struct mercury_shared *shared)
 	claimed = shared ? shared->log_head : 0;
 }
 
+/* Never back: a later line may have got there first. */
+static void raise_head(uint64_t head)
+{
+	mer_u64 now = __atomic_load_n(&ring->log_head, __ATOMIC_RELAXED);
+
+	while (now < head && !__atomic_compare_exchange_n(&ring->log_head, &now, head, false,
+							  __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
 void console_line(const char *format, ...)
 {
 	char line[LINE_MAX];
@@ -134,7 +144,7 @@ void console_line(const char *format, ...)
 	at = __atomic_fetch_add(&claimed, n, __ATOMIC_RELAXED);
 	for (i = 0; i < n; i++)
 		ring->log[(at + i) % MERCURY_LOG_SIZE] = line[i];
-	for (i = 0; i < PATIENCE && __atomic_load_n(&ring->log_head, __ATOMIC_RELAXED) != at; i++)
+	for (i = 0; i < PATIENCE && __atomic_load_n(&ring->log_head, __ATOMIC_RELAXED) < at; i++)
 		;
-	__atomic_store_n(&ring->log_head, at + n, __ATOMIC_RELEASE);
+	raise_head(at + n);
 }

@@ -69,7 +69,7 @@ static bool is_ours(const struct p2m *p2m, const struct p2m_page *page)
 {
 	uint64_t pa = page->mfn << PAGE_SHIFT;
 
-	return pa == p2m->zero_pa || pa == p2m->sink_pa;
+	return page->order == P2M_ORDER_4K && (pa == p2m->zero_pa || pa == p2m->sink_pa);
 }
 
 /* Replace a leaf of `order` by a table of leaves that say the same. */

@@ -7,6 +7,7 @@
 #include "mercury/switch.h"
 #include "native/native.h"
 #include "trap.h"
+#include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 #include "window.h"
 
@@ -18,6 +19,8 @@ static enum mercury_error call_init(struct cpu *cpu, uint64_t arg0, uint64_t arg
 	struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
 
 	(void)cpu, (void)arg0, (void)arg1;
+	if (shared->initialised)
+		return MERCURY_E_BAD_STATE;
 	console_init(shared);
 	trap_init();
 	pool_init(window_at(MERCURY_WINDOW_POOL), window_ptes(MERCURY_WINDOW_POOL),
@@ -134,10 +137,24 @@ enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_
 	return error;
 }
 
-_Noreturn void vmm_force_native(struct cpu *cpu)
+void vmm_force_native(struct cpu *cpu)
 {
+	vmcs_read_state(cpu, &cpu->state);
+	if (!native_can_return(cpu, &cpu->state)) {
+		console_line("cpu %u: cr3 %lx does not map the way to native", cpu->index,
+			     cpu->state.cr3);
+		return;
+	}
 	cpu_shared(cpu)->forced++;
 	switch_execute(cpu, &cpu->state, &vo_vmx, &vo_native);
+	insn_stop();
+}
+
+_Noreturn void vmm_enter_failed(struct cpu *cpu)
+{
+	vo_vmx.leave(cpu);
+	state_set_result(&cpu->state, MERCURY_E_ENTRY);
+	vo_native.load(cpu, &cpu->state);
 	insn_stop();
 }
 
@@ -150,4 +167,5 @@ _Noreturn void vmm_fatal(struct cpu *cpu)
 	}
 	cpu->in_fatal = true;
 	vmm_force_native(cpu);
+	insn_stop();
 }

@@ -19,8 +19,14 @@ enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_
  */
 _Noreturn void vmm_fatal(struct cpu *cpu);
 
-/* Linux runs virtual on this CPU: give it the bare machine at the instruction it was about to run. */
-_Noreturn void vmm_force_native(struct cpu *cpu);
+/* VM entry refused the state that MERCURY_CALL_ENTER captured: back to native with it. */
+_Noreturn void vmm_enter_failed(struct cpu *cpu);
+
+/*
+ * Linux runs virtual on this CPU, at CPL 0: give it the bare machine at the instruction it was about
+ * to run. Returns only if its page tables do not map the way there; nothing has changed then.
+ */
+void vmm_force_native(struct cpu *cpu);
 
 /* The machine's P2M, and what the module said of the machine. */
 extern struct p2m machine_p2m;

@@ -27,7 +27,8 @@ void mtrr_read(struct mtrr_state *mtrr);
 
 /*
  * Is [start, start + size) of one memory type, and of which? The first page's type is given in any
- * case. Physical bytes, multiples of 4 KiB. Pure.
+ * case. Above 2 MiB the answer may be "no" for a range that registers divide into equal parts.
+ * Physical bytes; 4 KiB, 2 MiB or 1 GiB, aligned. Pure.
  * Source: SDM vol. 3, 12.11.4, Range Size and Alignment Requirement, and 12.11.4.1, MTRR Precedences.
  */
 bool mtrr_type(const struct mtrr_state *mtrr, uint64_t start, uint64_t size, uint32_t *type);

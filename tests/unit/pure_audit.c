@@ -121,7 +121,11 @@ static void control_registers(void **state)
 	BROKEN("PAE", s.cr4 &= ~(uint64_t)CR4_PAE);
 	/* "The CR3 field must be such that bits 63:52 and bits 51:32 beyond the width are 0" */
 	for (bit = MAXPHYADDR; bit < 64; bit++)
-		BROKEN("CR3", s.cr3 |= BIT(bit));
+		if (bit != 61 && bit != 62)
+			BROKEN("CR3", s.cr3 |= BIT(bit));
+	/* LAM: "CR3.LAM_U48 and LAM_U57", reserved only where the CPU lacks them */
+	FINE(s.cr3 |= BIT(61));
+	FINE(s.cr3 |= BIT(62));
 	for (bit = 0; bit < MAXPHYADDR; bit++)
 		FINE(s.cr3 |= BIT(bit));
 }

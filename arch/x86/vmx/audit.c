@@ -43,7 +43,8 @@ static const char *audit_control(const struct state *s, const struct vmx_capabil
 		return "CR4 has a value that VMX operation does not allow";
 	if (!(s->cr0 & CR0_PG) || !(s->cr0 & CR0_PE) || !(s->cr4 & CR4_PAE))
 		return "CR0.PE, CR0.PG and CR4.PAE must be 1 in IA-32e mode";
-	if (s->cr3 & ~(X86_BIT64(maxphyaddr) - 1))
+	/* Linear-address masking for user pointers is part of CR3 where the CPU has it. */
+	if (s->cr3 & ~((X86_BIT64(maxphyaddr) - 1) | CR3_LAM_U48 | CR3_LAM_U57))
 		return "CR3 has bits beyond the physical-address width";
 	if (s->dr7 >> 32)
 		return "DR7 bits 63:32 must be 0";

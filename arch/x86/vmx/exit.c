@@ -7,10 +7,7 @@
 #include "event.h"
 #include "insn.h"
 #include "mercury/console.h"
-#include "mercury/switch.h"
 #include "mtrr.h"
-#include "native/native.h"
-#include "vmcs.h"
 #include "vmx.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
@@ -333,13 +330,7 @@ static void screen(struct cpu *cpu, uint32_t reason)
 static void to_native(struct cpu *cpu, enum answer answer)
 {
 	if (!guest_cpl()) {
-		vmcs_read_state(cpu, &cpu->state);
-		if (native_can_return(cpu, &cpu->state)) {
-			event_take_back_vectoring(cpu);
-			vmm_force_native(cpu);
-		}
-		console_line("cpu %u: cr3 %lx does not map the way to native", cpu->index,
-			     cpu->state.cr3);
+		vmm_force_native(cpu);
 		if (answer == LEAVE)
 			return;
 	}
@@ -351,8 +342,6 @@ static void to_native(struct cpu *cpu, enum answer answer)
 /* VM entry refused the state: the audit missed something. Linux never left the native state. */
 static _Noreturn void entry_failed(struct cpu *cpu, uint32_t reason)
 {
-	struct state *s = &cpu->state;
-
 	cpu_refuse(cpu, MERCURY_E_ENTRY, reason,
 		   "VM entry failed with exit reason %x, qualification %lx; Linux is native again",
 		   reason, insn_vmread(VMCS_EXIT_QUALIFICATION));
@@ -362,10 +351,7 @@ static _Noreturn void entry_failed(struct cpu *cpu, uint32_t reason)
 	/* The machine check is not delivered by the CPU. SDM vol. 3, 27.9, Machine-Check Events. */
 	if (VMX_REASON_BASIC(reason) == VMX_REASON_ENTRY_MACHINE_CHECK)
 		__atomic_or_fetch(&cpu->pending, PENDING_MC, __ATOMIC_RELAXED);
-	vo_vmx.leave(cpu);
-	state_set_result(s, MERCURY_E_ENTRY);
-	vo_native.load(cpu, s);
-	insn_stop();
+	vmm_enter_failed(cpu);
 }
 
 void vmx_handle_exit(struct cpu *cpu)
