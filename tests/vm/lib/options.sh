@@ -14,7 +14,7 @@ One word is a piece of shell text ('a && b'), several words are a command and it
   --cpu MODEL[,+F|,-F]...   the machine's name of a CPU model, features F added or taken away
                             (Bochs: corei7_haswell_4770; qemu: max; kvm: host,+vmx)
   --smp N                   CPUs, 1 to 16 (1)
-  --mem MIB                 memory in MiB, 256 to 3072 (512)
+  --mem MIB                 memory in MiB, 256 to 3072, with Bochs to 2048 (512)
   --kernel NAME             6.1 (default), 6.12, or a full release as uname -r prints it
   --append "ARGS"           further kernel arguments; where one is given twice the last one counts,
                             and kaslr takes the default nokaslr away
@@ -149,6 +149,8 @@ options_check() {
 			usage_error "--out: the directory '$OPT_OUT' cannot be written"
 		OPT_OUT=$(cd "$OPT_OUT" && pwd)
 	fi
+	[[ $OPT_MACHINE != bochs || $OPT_MEM -le 2048 ]] ||
+		usage_error "--mem: Bochs has at most 2048 MiB"
 	[[ -n $OPT_CPU ]] && return
 	case $OPT_MACHINE in
 	bochs) OPT_CPU=corei7_haswell_4770 ;;

@@ -78,6 +78,11 @@ verdict_end() {
 	fi
 }
 
+# verdict_last_words: what an emulator wrote on its own output that did not get as far as a log.
+verdict_last_words() {
+	grep -aF '>>PANIC<<' "$RUN_DIR/emulator.out" || tail -n 5 "$RUN_DIR/emulator.out"
+}
+
 # verdict_emulator: what the emulator says about a failure.
 verdict_emulator() {
 	local text=$CRASH complaints=''
@@ -86,8 +91,7 @@ verdict_emulator() {
 		complaints=$(bochs_complaints "$RUN_DIR/emulator.log")
 		text=$complaints${complaints:+${CRASH:+$'\n'}}$CRASH
 	fi
-	# An emulator that did not get as far as a log said why on its own output.
-	[[ -n $text || -s $RUN_DIR/emulator.log ]] || text=$(tail -n 5 "$RUN_DIR/emulator.out")
+	[[ -n $text || -s $RUN_DIR/emulator.log ]] || text=$(verdict_last_words)
 	[[ -z $text ]] || say "the emulator says:"$'\n'"$text"
 }
 
