@@ -3,6 +3,8 @@
 # What `make run` shows: a running kernel becomes a guest and is native again, while a workload runs
 # whose results are all verified. Exit status: 0 if every step did what it says.
 set -u
+# One stream, so that errors stand where they happened.
+exec 2>&1
 
 LOG=$(mktemp)
 WORKLOAD=
@@ -21,7 +23,26 @@ fail() {
 # run COMMAND...: shows it as typed at a root prompt, and what it prints.
 run() {
 	echo "# $*"
-	"$@" || fail "$* ended with $?"
+	"$@" && return
+	fail "$* ended with $?"
+	return 1
+}
+
+# give_up: what follows would only fail for the same reason.
+give_up() {
+	grep '^last error' /proc/mercury 2>/dev/null
+	stop_workload
+	lsmod | grep -q '^mercury_vmx ' && run rmmod mercury_vmx
+	conclude
+}
+
+conclude() {
+	if [ "$failed" -eq 0 ]; then
+		printf '\nBare metal, guest, bare metal again: every step did what it says.\n'
+		exit 0
+	fi
+	printf '\nFAILED: %s of the steps above.\n' "$failed"
+	exit 1
 }
 
 stop_workload() {
@@ -76,7 +97,7 @@ run uname -sr
 run hv --expect native
 
 heading "Load the VMM: it is built and warmed, nothing changes yet"
-run modprobe mercury-vmx
+run modprobe mercury-vmx || give_up
 run sysctl mercury
 run hv --expect native
 
@@ -85,14 +106,14 @@ start_workload
 checkpoint 1
 
 heading "Put the VMM underneath, while all that runs"
-run sysctl mercury.mode=virtual
+run sysctl mercury.mode=virtual || give_up
 run hv --expect virtual
 checkpoint 2
 run sysctl mercury.status
 run grep '^exits' /proc/mercury
 
 heading "Take it away again"
-run sysctl mercury.mode=native
+run sysctl mercury.mode=native || give_up
 run hv --expect native
 checkpoint 3
 
@@ -108,9 +129,4 @@ heading "Unload"
 run rmmod mercury_vmx
 run hv --expect native
 
-if [ "$failed" -eq 0 ]; then
-	printf '\nBare metal, guest, bare metal again: every step did what it says.\n'
-	exit 0
-fi
-printf '\n%s steps FAILED.\n' "$failed"
-exit 1
+conclude
