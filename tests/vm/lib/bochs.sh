@@ -144,15 +144,15 @@ bochs_config() {
 # bochs_start DIR: becomes Bochs. A network namespace of its own, where it can be had, keeps the
 # port of its display off the machine's interfaces.
 bochs_start() {
-	local dir=$1 wrapper="setpriv --pdeathsig KILL --" debugger=()
+	local dir=$1 under="setpriv --pdeathsig KILL --" debugger=()
 
-	unshare -n true 2>/dev/null && wrapper+=" unshare -n"
+	unshare -n true 2>/dev/null && under+=" unshare -n"
 	# 2.7 always has its debugger on, which waits for the command to continue.
 	if [[ $BOCHS_VERSION == 2.* ]]; then
 		echo c >"$dir/debugger"
 		debugger=(-rc "$dir/debugger")
 	fi
-	bochs_command "$wrapper" -q -f "$dir/bochsrc" "${debugger[@]}"
+	bochs_command "$under" -q -f "$dir/bochsrc" "${debugger[@]}"
 }
 
 # bochs_crash LOG: what made Bochs stop, for a triple fault with the registers of that CPU; nothing

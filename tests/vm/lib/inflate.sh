@@ -63,7 +63,7 @@ inflate_cached() {
 	tmp=$(mktemp -d "$CACHE_DIR/guest/.new.XXXXXX") && inflate "$1" "$tmp" && mv "$tmp/bzimage" "$2"
 	status=$?
 	rm -rf "$tmp"
-	return $status
+	return "$status"
 }
 
 # inflate_kernel: sets BOOT_IMAGE for KERNEL_IMAGE. KASLR is the decompressor's work, so with it, and

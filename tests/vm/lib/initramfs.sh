@@ -83,7 +83,7 @@ base_build() {
 		base_tree "$tmp/tree" && pack "$tmp/tree" "$tmp/base" && mv "$tmp/base" "$cpio"
 	local status=$?
 	rm -rf "$tmp"
-	return $status
+	return "$status"
 }
 
 # base_initramfs: sets BASE_CPIO, building it when one of its inputs is new.

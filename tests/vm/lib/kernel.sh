@@ -80,6 +80,7 @@ kernel_download() {
 kernel_relocate() {
 	local makefile=$1/usr/src/linux-headers-$2/Makefile
 
+	# shellcheck disable=SC2016 # make expands it
 	sed -i -E 's|/usr/src/(linux-headers-)|$(abspath $(dir $(lastword $(MAKEFILE_LIST)))..)/\1|' \
 		"$makefile"
 }

@@ -45,8 +45,9 @@ usage_error() {
 
 # need_number OPTION VALUE MIN MAX
 need_number() {
-	[[ $2 =~ ^[0-9]{1,6}$ ]] && ((10#$2 >= $3 && 10#$2 <= $4)) ||
+	if [[ ! $2 =~ ^[0-9]{1,6}$ ]] || ((10#$2 < $3 || 10#$2 > $4)); then
 		usage_error "$1 takes a whole number from $3 to $4, not '$2'"
+	fi
 }
 
 options_default() {
@@ -125,9 +126,10 @@ options_parse() {
 			continue
 			;;
 		-*)
-			(($# >= 2)) && [[ $2 != -- ]] || option_exists "$1" ||
-				usage_error "$1 is no option"
-			(($# >= 2)) && [[ $2 != -- ]] || usage_error "$1 takes a value"
+			if (($# < 2)) || [[ $2 == -- ]]; then
+				option_exists "$1" || usage_error "$1 is no option"
+				usage_error "$1 takes a value"
+			fi
 			option_set "$1" "$2" || usage_error "$1 is no option"
 			shift 2
 			;;
@@ -145,8 +147,9 @@ option_exists() {
 # What concerns more than one option, and the defaults that depend on another.
 options_check() {
 	if [[ -n $OPT_OUT ]]; then
-		mkdir -p "$OPT_OUT" 2>/dev/null && [[ -w $OPT_OUT ]] ||
+		if ! mkdir -p "$OPT_OUT" 2>/dev/null || [[ ! -w $OPT_OUT ]]; then
 			usage_error "--out: the directory '$OPT_OUT' cannot be written"
+		fi
 		OPT_OUT=$(cd "$OPT_OUT" && pwd)
 	fi
 	[[ $OPT_MACHINE != bochs || $OPT_MEM -le 2048 ]] ||
