@@ -2,11 +2,16 @@
 /*
  * Runs a small real-mode virtual machine through /dev/kvm and checks what it did.
  *
- * The guest counts BX down from a number of this program's choosing, adds each value to CX and
- * writes its low byte to a port, then halts. So every exit's data, the number of exits and the final
- * registers are known beforehand. Exit status 0 and a line on stdout mean that all of it was right.
- *
  * usage: kvm_smoke [COUNT]	COUNT port exits, 1 to 1000 (100)
+ *	  kvm_smoke fault	an exception whose handler is in a page not touched before
+ *
+ * COUNT: the guest counts BX down from COUNT, adds each value to CX and writes its low byte to a
+ * port, then halts. So every exit's data, their number and the final registers are known beforehand.
+ *
+ * fault: the guest divides by zero; its handler halts. Fetching the handler takes an EPT violation
+ * right after the exception was delivered, which must neither lose RIP nor deliver it twice.
+ *
+ * Exit status 0 and a line on stdout mean that all of it was right.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -21,15 +26,24 @@
 
 #define PORT 0x10
 #define CODE_AT 0x1000
-#define MEMORY 0x4000
+#define STACK_AT 0x2000
+#define HANDLER_AT 0x18000
+#define MEMORY 0x20000
+#define HLT 0xf4
 
-/* Real mode: again: add cx, bx; mov al, bl; out PORT, al; dec bx; jnz again; hlt */
-static const uint8_t guest_code[] = {
-	0x01, 0xd9, 0x88, 0xd8, 0xe6, PORT, 0x4b, 0x75, 0xf7, 0xf4,
+/* again: add cx, bx; mov al, bl; out PORT, al; dec bx; jnz again; hlt */
+static const uint8_t count_code[] = {
+	0x01, 0xd9, 0x88, 0xd8, 0xe6, PORT, 0x4b, 0x75, 0xf7, HLT,
+};
+
+/* mov ax, [0]; push ax; pop ax (touching vectors and stack); xor cx, cx; div cx; hlt */
+static const uint8_t fault_code[] = {
+	0xa1, 0x00, 0x00, 0x50, 0x58, 0x31, 0xc9, 0xf7, 0xf1, HLT,
 };
 
 struct vm {
 	int vcpu;
+	uint8_t *memory;
 	struct kvm_run *run;
 };
 
@@ -48,17 +62,15 @@ static struct vm create_vm(void)
 {
 	struct kvm_userspace_memory_region region = { .guest_phys_addr = 0, .memory_size = MEMORY };
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), fd, size;
-	uint8_t *memory;
 	struct vm vm;
 
 	if (kvm < 0)
 		err(1, "/dev/kvm (is kvm_intel loaded?)");
 	fd = IOCTL(kvm, KVM_CREATE_VM, 0);
-	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
+	vm.memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (vm.memory == MAP_FAILED)
 		err(1, "mmap");
-	memcpy(memory + CODE_AT, guest_code, sizeof(guest_code));
-	region.userspace_addr = (uintptr_t)memory;
+	region.userspace_addr = (uintptr_t)vm.memory;
 	IOCTL(fd, KVM_SET_USER_MEMORY_REGION, &region);
 	vm.vcpu = IOCTL(fd, KVM_CREATE_VCPU, 0);
 	size = IOCTL(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -70,7 +82,7 @@ static struct vm create_vm(void)
 
 static void set_registers(const struct vm *vm, uint16_t count)
 {
-	struct kvm_regs regs = { .rip = CODE_AT, .rbx = count, .rflags = 2 };
+	struct kvm_regs regs = { .rip = CODE_AT, .rbx = count, .rsp = STACK_AT, .rflags = 2 };
 	struct kvm_sregs sregs;
 
 	IOCTL(vm->vcpu, KVM_GET_SREGS, &sregs);
@@ -101,25 +113,54 @@ static int run_vm(const struct vm *vm, int count)
 	}
 }
 
-int main(int argc, char **argv)
+static void check_count(const struct vm *vm, int count)
 {
-	int count = argc > 1 ? atoi(argv[1]) : 100, exits;
-	struct kvm_regs regs;
 	uint64_t start, ticks;
-	struct vm vm;
+	struct kvm_regs regs;
+	int exits;
 
-	if (count < 1 || count > 1000)
-		errx(2, "COUNT is 1 to 1000");
-	vm = create_vm();
-	set_registers(&vm, count);
+	memcpy(vm->memory + CODE_AT, count_code, sizeof(count_code));
+	set_registers(vm, count);
 	start = __rdtsc();
-	exits = run_vm(&vm, count);
+	exits = run_vm(vm, count);
 	ticks = __rdtsc() - start;
-	IOCTL(vm.vcpu, KVM_GET_REGS, &regs);
+	IOCTL(vm->vcpu, KVM_GET_REGS, &regs);
 	if (exits != count || (uint16_t)regs.rcx != (uint16_t)(count * (count + 1) / 2))
 		errx(1, "%d exits and sum %llu instead of %d and %d", exits, regs.rcx, count,
 		     count * (count + 1) / 2);
 	printf("kvm_smoke: %d exits, sum %llu, %llu ticks per exit\n", exits, regs.rcx,
 	       (unsigned long long)ticks / count);
+}
+
+static void check_fault(const struct vm *vm)
+{
+	const uint16_t vector[] = { 0, HANDLER_AT >> 4 }, frame = 6;
+	struct kvm_regs regs;
+
+	memcpy(vm->memory, vector, sizeof(vector));
+	memcpy(vm->memory + CODE_AT, fault_code, sizeof(fault_code));
+	vm->memory[HANDLER_AT] = HLT;
+	set_registers(vm, 0);
+	run_vm(vm, 0);
+	IOCTL(vm->vcpu, KVM_GET_REGS, &regs);
+	if (regs.rip != 1 || regs.rsp != STACK_AT - frame)
+		errx(1, "RIP %llx, RSP %llx instead of 1, %x", regs.rip, regs.rsp,
+		     STACK_AT - frame);
+	printf("kvm_smoke: the handler ran once\n");
+}
+
+int main(int argc, char **argv)
+{
+	int fault = argc > 1 && strcmp(argv[1], "fault") == 0;
+	int count = argc > 1 && !fault ? atoi(argv[1]) : 100;
+	struct vm vm;
+
+	if (count < 1 || count > 1000)
+		errx(2, "usage: kvm_smoke [COUNT from 1 to 1000 | fault]");
+	vm = create_vm();
+	if (fault)
+		check_fault(&vm);
+	else
+		check_count(&vm, count);
 	return 0;
 }
