@@ -170,13 +170,15 @@ static enum mercury_error set_locked(struct p2m *p2m, uint64_t gfn, const struct
 	return MERCURY_E_OK;
 }
 
-enum mercury_error p2m_init(struct p2m *p2m, const struct p2m_format *format, uint64_t zero_pa,
-			    uint64_t sink_pa)
+enum mercury_error p2m_init(struct p2m *p2m, const struct p2m_format *format, const void *types,
+			    uint64_t zero_pa, uint64_t sink_pa)
 {
 	struct p2m_page zero = { .mfn = zero_pa >> PAGE_SHIFT, .access = P2M_READ };
 	int i;
 
-	*p2m = (struct p2m){ .format = format, .zero_pa = zero_pa, .sink_pa = sink_pa };
+	*p2m = (struct p2m){
+		.format = format, .types = types, .zero_pa = zero_pa, .sink_pa = sink_pa
+	};
 	p2m->root = pool_alloc();
 	p2m->hidden = pool_alloc();
 	if (!p2m->root || !p2m->hidden) {
@@ -185,10 +187,16 @@ enum mercury_error p2m_init(struct p2m *p2m, const struct p2m_format *format, ui
 		p2m->root = NULL;
 		return MERCURY_E_NO_MEMORY;
 	}
-	format->type_of(zero_pa, MERCURY_PAGE_SIZE, &zero.type);
+	format->type_of(types, zero_pa, MERCURY_PAGE_SIZE, &zero.type);
 	for (i = 0; i < P2M_ENTRIES; i++)
 		p2m->hidden[i] = format->make_leaf(&zero);
 	return MERCURY_E_OK;
+}
+
+static bool type_of_pages(const struct p2m *p2m, uint64_t mfn, uint32_t order, uint32_t *type)
+{
+	return p2m->format->type_of(p2m->types, mfn << PAGE_SHIFT, pages_of(order) << PAGE_SHIFT,
+				    type);
 }
 
 /* The largest block at `gfn` that is aligned, within `pages` and of one memory type. */
@@ -201,10 +209,10 @@ static void largest_block(const struct p2m *p2m, uint64_t gfn, uint64_t pages,
 		uint64_t size = pages_of(page->order);
 
 		if (!(gfn & (size - 1)) && size <= pages &&
-		    p2m->format->type_of(gfn << PAGE_SHIFT, size << PAGE_SHIFT, &page->type))
+		    type_of_pages(p2m, gfn, page->order, &page->type))
 			return;
 	}
-	p2m->format->type_of(gfn << PAGE_SHIFT, MERCURY_PAGE_SIZE, &page->type);
+	type_of_pages(p2m, gfn, P2M_ORDER_4K, &page->type);
 }
 
 enum mercury_error p2m_map_identity(struct p2m *p2m, uint64_t start, uint64_t end)
@@ -246,6 +254,46 @@ enum mercury_error p2m_set(struct p2m *p2m, uint64_t gfn, const struct p2m_page 
 
 	lock(p2m);
 	error = set_locked(p2m, gfn, page);
+	unlock(p2m);
+	return error;
+}
+
+static enum mercury_error retype_entry(struct p2m *p2m, uint64_t *entry, uint32_t order)
+{
+	enum mercury_error error = MERCURY_E_OK;
+	struct p2m_page page;
+	uint64_t *table;
+	uint32_t type;
+	int i;
+
+	if (!p2m->format->is_present(*entry))
+		return MERCURY_E_OK;
+	p2m->format->decode(*entry, order, &page);
+	if (p2m->format->is_leaf(*entry, order)) {
+		if (is_ours(p2m, &page))
+			return MERCURY_E_OK;
+		if (type_of_pages(p2m, page.mfn, order, &type)) {
+			page.type = type;
+			write_entry(entry, p2m->format->make_leaf(&page));
+			return MERCURY_E_OK;
+		}
+		error = split_leaf(p2m, entry, order);
+	}
+	table = error ? NULL : table_of(p2m, *entry, order);
+	for (i = 0; !error && table != p2m->hidden && i < P2M_ENTRIES; i++)
+		error = retype_entry(p2m, &table[i], order - ORDER_STEP);
+	return error;
+}
+
+enum mercury_error p2m_retype(struct p2m *p2m, const void *types)
+{
+	enum mercury_error error = MERCURY_E_OK;
+	int i;
+
+	lock(p2m);
+	p2m->types = types;
+	for (i = 0; i < P2M_ENTRIES && !error; i++)
+		error = retype_entry(p2m, &p2m->root[i], P2M_ORDER_ROOT);
 	unlock(p2m);
 	return error;
 }

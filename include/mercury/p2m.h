@@ -41,12 +41,13 @@ struct p2m_format {
 	bool (*is_leaf)(uint64_t entry, uint32_t order);
 	/* Of a leaf: everything. Of a table: mfn is the table's frame. */
 	void (*decode)(uint64_t entry, uint32_t order, struct p2m_page *page);
-	/* Is [start, start + size) of one memory type? Physical bytes. */
-	bool (*type_of)(uint64_t start, uint64_t size, uint32_t *type);
+	/* By `types` (p2m_init): is [start, start + size) of one memory type? Physical bytes. */
+	bool (*type_of)(const void *types, uint64_t start, uint64_t size, uint32_t *type);
 };
 
 struct p2m {
 	const struct p2m_format *format;
+	const void *types; /* for format->type_of; read under the lock only                       */
 	uint64_t *root;
 	uint64_t *hidden;   /* a table of 512 leaves to the zero page, shared by all hidden chunks */
 	uint64_t zero_pa, sink_pa;
@@ -55,11 +56,12 @@ struct p2m {
 };
 
 /*
- * An empty P2M. `zero_pa`, `sink_pa`: pages that reads of hidden memory come from and that a dropped
- * write goes to. Errors: NO_MEMORY.
+ * An empty P2M. `types`: what format->type_of asks, kept until p2m_retype() brings another. `zero_pa`,
+ * `sink_pa`: pages that reads of hidden memory come from and that a dropped write goes to. Errors:
+ * NO_MEMORY.
  */
-enum mercury_error p2m_init(struct p2m *p2m, const struct p2m_format *format, uint64_t zero_pa,
-			    uint64_t sink_pa);
+enum mercury_error p2m_init(struct p2m *p2m, const struct p2m_format *format, const void *types,
+			    uint64_t zero_pa, uint64_t sink_pa);
 
 /* Map [start, end) bytes to itself with the largest pages that are of one type. Errors: NO_MEMORY. */
 enum mercury_error p2m_map_identity(struct p2m *p2m, uint64_t start, uint64_t end);
@@ -75,6 +77,12 @@ enum mercury_error p2m_set(struct p2m *p2m, uint64_t gfn, const struct p2m_page 
 
 /* Give the mapped pages of [start, end) bytes `access`. The caller flushes. Errors: NO_MEMORY. */
 enum mercury_error p2m_protect(struct p2m *p2m, uint64_t start, uint64_t end, uint32_t access);
+
+/*
+ * The machine's memory types have changed to `types`: give every mapped page its own, splitting what
+ * is no longer of one type. The caller flushes. Errors: NO_MEMORY, with some pages done.
+ */
+enum mercury_error p2m_retype(struct p2m *p2m, const void *types);
 
 /* Make the mapping of `gfn` no larger than `order`. Errors: NO_MEMORY. */
 enum mercury_error p2m_split(struct p2m *p2m, uint64_t gfn, uint32_t order);

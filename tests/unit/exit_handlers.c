@@ -2,10 +2,15 @@
 /* The answers to VM exits, but for EPT violations. */
 #include "unit.h"
 
+#include "call.h"
 #include "fake.h"
+#include "mercury/p2m.h"
+#include "mercury/pool.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
+#include "x86/mtrr.h"
+#include "x86/paging.h"
 #include "x86/vector.h"
 #include "x86/vmx.h"
 
@@ -237,13 +242,68 @@ static void wrmsr(uint32_t msr, uint64_t value)
 	fake.cpu.gpr.rdx = UINT64_C(0xbad) << 32 | value >> 32;
 }
 
-/* "Guest writes to MTRRs are intercepted": carried out, then this CPU goes native. */
-static void mtrr_write_goes_native(void **unused)
+static uint32_t type_at(uint64_t pa)
+{
+	struct p2m_page page;
+
+	assert_true(p2m_lookup(&machine_p2m, pa >> 12, &page));
+	assert_true(p2m_is_identity(&machine_p2m));
+	return page.type;
+}
+
+static void write_mtrr(uint32_t msr, uint64_t value)
+{
+	uint64_t from = fake.cpu.rip;
+
+	wrmsr(msr, value);
+	assert_int_equal(fake_exit(VMX_REASON_WRMSR, 0, 2), FAKE_VIRTUAL);
+	assert_int_equal(fake_get_msr(msr), value);
+	assert_int_equal(fake.cpu.rip, from + 2);
+}
+
+/* Operations of that kind since log entry `from`. */
+static unsigned int count(enum fake_op_kind kind, unsigned int from)
+{
+	unsigned int n = 0;
+
+	for (; from < fake.ops; from++)
+		n += fake.log[from].kind == kind;
+	return n;
+}
+
+/*
+ * "Guest writes to MTRRs are intercepted, retyped, INVEPT everywhere". SDM vol. 3, 12.11.7.2: MTRRs
+ * are off (IA32_MTRR_DEF_TYPE.E) while they are changed; the P2M follows the write that enables them.
+ */
+static void mtrr_writes_are_followed(void **unused)
+{
+	const uint64_t at = UINT64_C(0x40000000), size = UINT64_C(0x200000);
+	unsigned int from;
+
+	(void)unused;
+	assert_int_equal(type_at(at), MEMORY_TYPE_WB);
+	from = fake.ops;
+	write_mtrr(MSR_IA32_MTRR_DEF_TYPE, 6);
+	write_mtrr(MSR_IA32_MTRR_PHYSBASE(1), at | MEMORY_TYPE_WT);
+	write_mtrr(MSR_IA32_MTRR_PHYSMASK(1), (UINT64_C(0x1000000000) - size) | MTRR_PHYSMASK_VALID);
+	assert_int_equal(type_at(at), MEMORY_TYPE_WB);
+	assert_int_equal(count(OP_INVEPT, from), 0);
+	write_mtrr(MSR_IA32_MTRR_DEF_TYPE, 6 | MTRR_DEF_TYPE_E);
+	assert_int_equal(type_at(at), MEMORY_TYPE_WT);
+	assert_int_equal(type_at(at + size - PAGE_4K), MEMORY_TYPE_WT);
+	assert_int_equal(type_at(at - PAGE_4K), MEMORY_TYPE_WB);
+	assert_int_equal(type_at(at + size), MEMORY_TYPE_WB);
+	assert_int_equal(count(OP_INVEPT, from), 1);
+}
+
+/* No page left to split into: that CPU goes native, where MTRRs work by themselves. */
+static void mtrr_write_without_memory_goes_native(void **unused)
 {
 	(void)unused;
-	wrmsr(MSR_IA32_MTRR_PHYSBASE(1), UINT64_C(0x123400000006));
+	while (pool_alloc())
+		;
+	wrmsr(MSR_IA32_MTRR_PHYSMASK(0), (UINT64_C(0x1000000000) - PAGE_4K) | MTRR_PHYSMASK_VALID);
 	assert_int_equal(fake_exit(VMX_REASON_WRMSR, 0, 2), FAKE_NATIVE);
-	assert_int_equal(fake_get_msr(MSR_IA32_MTRR_PHYSBASE(1)), UINT64_C(0x123400000006));
 	assert_int_equal(fake.cpu.rip, rip + 2);
 }
 
@@ -372,7 +432,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(clearing_vmxe_goes_native, virtual_linux),
 	cmocka_unit_test_setup(xsetbv, virtual_linux),
 	cmocka_unit_test_setup(invd_writes_back, virtual_linux),
-	cmocka_unit_test_setup(mtrr_write_goes_native, virtual_linux),
+	cmocka_unit_test_setup(mtrr_writes_are_followed, virtual_linux),
+	cmocka_unit_test_setup(mtrr_write_without_memory_goes_native, virtual_linux),
 	cmocka_unit_test_setup(unknown_msr_is_gp, virtual_linux),
 	cmocka_unit_test_setup(rdmsr_gives_the_value, virtual_linux),
 	cmocka_unit_test_setup(vmx_instructions_are_undefined, virtual_linux),

@@ -176,7 +176,7 @@ static void without_1g_pages(void **state)
 {
 	(void)state;
 	fresh_pool(POOL_PAGES);
-	assert_int_equal(p2m_init(&p2m, ept_format(&mtrrs, false), ZERO_PA, SINK_PA), MERCURY_E_OK);
+	assert_int_equal(p2m_init(&p2m, ept_format(false), &mtrrs, ZERO_PA, SINK_PA), MERCURY_E_OK);
 	map(0, GB);
 	check_identity(0, 9, WB);
 	check_identity(F1G - 1, 9, WB);

@@ -54,7 +54,7 @@ static inline int setup_p2m(void **state)
 {
 	(void)state;
 	fresh_pool(POOL_PAGES);
-	assert_int_equal(p2m_init(&p2m, ept_format(&mtrrs, true), ZERO_PA, SINK_PA), MERCURY_E_OK);
+	assert_int_equal(p2m_init(&p2m, ept_format(true), &mtrrs, ZERO_PA, SINK_PA), MERCURY_E_OK);
 	return 0;
 }
 

@@ -494,14 +494,14 @@ static void init_without_memory(void **state)
 	(void)state;
 	for (pages = 0; pages < 2; pages++) {
 		fresh_pool(pages);
-		assert_int_equal(p2m_init(&p2m, ept_format(&mtrrs, true), ZERO_PA, SINK_PA),
+		assert_int_equal(p2m_init(&p2m, ept_format(true), &mtrrs, ZERO_PA, SINK_PA),
 				 MERCURY_E_NO_MEMORY);
 		assert_int_equal(pool_used(), 0);
 		/* The caller takes a root for a P2M that is there. */
 		assert_null(p2m.root);
 	}
 	fresh_pool(2);
-	assert_int_equal(p2m_init(&p2m, ept_format(&mtrrs, true), ZERO_PA, SINK_PA), MERCURY_E_OK);
+	assert_int_equal(p2m_init(&p2m, ept_format(true), &mtrrs, ZERO_PA, SINK_PA), MERCURY_E_OK);
 }
 
 static const struct CMUnitTest tests[] = {

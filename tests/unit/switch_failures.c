@@ -5,9 +5,12 @@
  */
 #include "unit.h"
 
+#include "call.h"
 #include "fake.h"
+#include "mercury/pool.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
+#include "x86/mtrr.h"
 #include "x86/vmx.h"
 
 static const struct fake_options plain_options;
@@ -204,17 +207,35 @@ static void owned_vmx_stays_cold_until_the_vote(void **unused)
 	assert_int_equal(cpu_shared(fake_vmm_cpu())->is_warm, 1);
 }
 
-/* "the MTRRs changed since the module was loaded": refused at the vote, nothing changed. */
-static void changed_mtrrs_are_refused(void **unused)
+/* MTRRs that changed while Linux was native: the vote makes the P2M follow. */
+static void changed_mtrrs_are_followed(void **unused)
+{
+	struct p2m_page page;
+
+	(void)unused;
+	machine(false);
+	assert_true(p2m_lookup(&machine_p2m, 0x100, &page));
+	assert_int_equal(page.type, MEMORY_TYPE_WB);
+	fake_set_msr(MSR_IA32_MTRR_DEF_TYPE, 1 << 11);
+	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
+	assert_true(p2m_lookup(&machine_p2m, 0x100, &page));
+	assert_int_equal(page.type, MEMORY_TYPE_UC);
+}
+
+/* No page left to follow them: refused at the vote, nothing changed. */
+static void changed_mtrrs_without_memory_are_refused(void **unused)
 {
 	struct fake_cpu before;
 
 	(void)unused;
 	machine(false);
+	while (pool_alloc())
+		;
+	fake_set_msr(MSR_IA32_MTRR_PHYSBASE(0), 0x100000);
+	fake_set_msr(MSR_IA32_MTRR_PHYSMASK(0), 0xffffff800);
 	before = fake.cpu;
-	fake_set_msr(MSR_IA32_MTRR_DEF_TYPE, 1 << 11);
 	assert_int_equal(fake_enter(), FAKE_RETURNED);
-	assert_int_equal(fake.error, MERCURY_E_UNSUPPORTED);
+	assert_int_equal(fake.error, MERCURY_E_NO_MEMORY);
 	assert_native(&before, MODE_PREPARED);
 }
 
@@ -254,7 +275,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(failed_vm_entry),
 	cmocka_unit_test(leave_with_vmclear_failing),
 	cmocka_unit_test(owned_vmx_stays_cold_until_the_vote),
-	cmocka_unit_test(changed_mtrrs_are_refused),
+	cmocka_unit_test(changed_mtrrs_are_followed),
+	cmocka_unit_test(changed_mtrrs_without_memory_are_refused),
 	cmocka_unit_test(state_that_would_not_enter_is_refused),
 	cmocka_unit_test(transition_root_without_linux_is_refused),
 };

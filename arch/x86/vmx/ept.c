@@ -9,8 +9,6 @@
 /* Ignored by the CPU in every entry: ours for "mapped", so that a page without any access is too. */
 #define EPT_MAPPED X86_BIT64(11)
 
-static const struct mtrr_state *mtrrs;
-
 static uint64_t make_leaf(const struct p2m_page *page)
 {
 	uint64_t entry = page->mfn << PAGE_SHIFT | EPT_MAPPED |
@@ -47,9 +45,9 @@ static void decode(uint64_t entry, uint32_t order, struct p2m_page *page)
 	page->type = (entry & EPT_MEMORY_TYPE) >> EPT_MEMORY_TYPE_SHIFT;
 }
 
-static bool type_of(uint64_t start, uint64_t size, uint32_t *type)
+static bool type_of(const void *mtrr, uint64_t start, uint64_t size, uint32_t *type)
 {
-	return mtrr_type(mtrrs, start, size, type);
+	return mtrr_type(mtrr, start, size, type);
 }
 
 #define FORMAT(order)                                                                              \
@@ -62,9 +60,8 @@ static bool type_of(uint64_t start, uint64_t size, uint32_t *type)
 static const struct p2m_format format_2m = FORMAT(P2M_ORDER_2M);
 static const struct p2m_format format_1g = FORMAT(P2M_ORDER_1G);
 
-const struct p2m_format *ept_format(const struct mtrr_state *mtrr, bool has_1g)
+const struct p2m_format *ept_format(bool has_1g)
 {
-	mtrrs = mtrr;
 	return has_1g ? &format_1g : &format_2m;
 }
 

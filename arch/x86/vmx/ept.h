@@ -7,10 +7,10 @@
 #include "mtrr.h"
 
 /*
- * What an EPT entry looks like; memory types are those of `mtrr`, which must outlive the P2M, and
- * pages of 1 GiB are used if `has_1g`.
+ * What an EPT entry looks like; pages of 1 GiB are used if `has_1g`. The types that p2m_init() and
+ * p2m_retype() take are a struct mtrr_state.
  */
-const struct p2m_format *ept_format(const struct mtrr_state *mtrr, bool has_1g);
+const struct p2m_format *ept_format(bool has_1g);
 
 /* The EPT pointer for a P2M whose root lies at `root_pa`. */
 uint64_t ept_pointer(uint64_t root_pa);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* VM exits: one table from reason to answer. */
+/* VM exits: the answers; exit_policy.h has the table from reason to answer. */
 #include <stddef.h>
 
 #include "call.h"
 #include "ept_fault.h"
 #include "event.h"
+#include "exit_policy.h"
 #include "insn.h"
 #include "mercury/console.h"
 #include "mtrr.h"
@@ -12,6 +13,7 @@
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
+#include "x86/mtrr.h"
 #include "x86/paging.h"
 #include "x86/vector.h"
 #include "x86/vmx.h"
@@ -210,10 +212,21 @@ static enum answer exit_rdmsr(struct cpu *cpu)
 }
 
 /*
- * Linux changes the MTRRs on all CPUs together: each goes native, and the vote refuses until the P2M
- * has been built from the new types, by loading the module again. A microcode update does nothing in
- * VMX non-root operation: the CPU goes native first and then executes it.
+ * Linux changes the MTRRs on all CPUs together, each with its caches off. While they are disabled by
+ * IA32_MTRR_DEF_TYPE.E the EPT keeps the old types; the write that enables them, on each CPU the last
+ * one, makes the P2M follow and drops what this CPU had cached.
  */
+static enum answer mtrr_written(struct cpu *cpu)
+{
+	if (!machine_p2m.root || !(insn_rdmsr(MSR_IA32_MTRR_DEF_TYPE) & MTRR_DEF_TYPE_E))
+		return RESUME;
+	if (!vmx_follow_mtrrs() && vmx_flush())
+		return RESUME;
+	console_line("cpu %u: Linux wrote MTRRs that the P2M cannot follow", cpu->index);
+	return LEAVE;
+}
+
+/* A microcode update does nothing in VMX non-root operation: natively the CPU executes it. */
 static enum answer exit_wrmsr(struct cpu *cpu)
 {
 	uint32_t msr = (uint32_t)cpu->regs.rcx;
@@ -225,10 +238,7 @@ static enum answer exit_wrmsr(struct cpu *cpu)
 	if (!insn_wrmsr_safe(msr, (uint32_t)cpu->regs.rax | cpu->regs.rdx << 32))
 		return inject_gp();
 	step_over();
-	if (!mtrr_is_msr(msr))
-		return RESUME;
-	console_line("cpu %u: Linux wrote memory-type MSR %x", cpu->index, msr);
-	return LEAVE;
+	return mtrr_is_msr(msr) ? mtrr_written(cpu) : RESUME;
 }
 
 /* --- The EPT ------------------------------------------------------------------------------------ */
@@ -273,33 +283,8 @@ static enum answer exit_window(struct cpu *cpu)
 
 /* --- The table ---------------------------------------------------------------------------------- */
 
-static enum answer (*const handlers[VMX_REASON_COUNT])(struct cpu *) = {
-	[VMX_REASON_EXCEPTION_OR_NMI] = exit_nmi,
-	[VMX_REASON_NMI_WINDOW] = exit_window,
-	[VMX_REASON_INTERRUPT_WINDOW] = exit_window,
-	[VMX_REASON_CPUID] = exit_cpuid,
-	[VMX_REASON_GETSEC] = exit_undefined,
-	[VMX_REASON_INVD] = exit_invd,
-	[VMX_REASON_VMCALL] = exit_vmcall,
-	[VMX_REASON_VMCLEAR] = exit_undefined,
-	[VMX_REASON_VMLAUNCH] = exit_undefined,
-	[VMX_REASON_VMPTRLD] = exit_undefined,
-	[VMX_REASON_VMPTRST] = exit_undefined,
-	[VMX_REASON_VMREAD] = exit_undefined,
-	[VMX_REASON_VMRESUME] = exit_undefined,
-	[VMX_REASON_VMWRITE] = exit_undefined,
-	[VMX_REASON_VMXOFF] = exit_vmxoff,
-	[VMX_REASON_VMXON] = exit_undefined,
-	[VMX_REASON_INVEPT] = exit_undefined,
-	[VMX_REASON_INVVPID] = exit_undefined,
-	[VMX_REASON_VMFUNC] = exit_undefined,
-	[VMX_REASON_CR_ACCESS] = exit_cr_access,
-	[VMX_REASON_XSETBV] = exit_xsetbv,
-	[VMX_REASON_RDMSR] = exit_rdmsr,
-	[VMX_REASON_WRMSR] = exit_wrmsr,
-	[VMX_REASON_EPT_VIOLATION] = exit_ept_violation,
-	[VMX_REASON_MONITOR_TRAP_FLAG] = exit_monitor_trap_flag,
-};
+#define EXIT_HANDLER(reason, handler, when, sentence) [VMX_REASON_##reason] = handler,
+static enum answer (*const handlers[VMX_REASON_COUNT])(struct cpu *) = { EXIT_POLICY(EXIT_HANDLER) };
 
 #define REASON_NAME(name, number, sentence) [number] = #name,
 static const char *const reason_names[VMX_REASON_COUNT] = { VMX_EXIT_REASONS(REASON_NAME) };

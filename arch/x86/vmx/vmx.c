@@ -24,7 +24,9 @@ static struct {
 	struct vmx_capability capability;
 	struct vmx_features features;
 	struct vmx_controls controls;
-	struct mtrr_state mtrr;
+	struct mtrr_state mtrr[2]; /* the P2M's types: one in use, the other for the next       */
+	unsigned int mtrr_used;
+	uint32_t mtrr_lock;
 } machine;
 
 static uint8_t msr_bitmap[MERCURY_PAGE_SIZE] __attribute__((aligned(MERCURY_PAGE_SIZE)));
@@ -89,10 +91,29 @@ enum mercury_error vmx_p2m_init(struct cpu *cpu, struct p2m *p2m)
 	vmx_capability_read(&capability);
 	if (!vmx_has_ept(&capability))
 		return MERCURY_E_UNSUPPORTED;
-	mtrr_read(&machine.mtrr);
+	mtrr_read(&machine.mtrr[0]);
 	shared->uses_ept = 1;
-	return p2m_init(p2m, ept_format(&machine.mtrr, capability.ept_vpid & VMX_CAP_EPT_1G),
+	return p2m_init(p2m, ept_format(capability.ept_vpid & VMX_CAP_EPT_1G), &machine.mtrr[0],
 			window_pa(zero_page), window_pa(sink_page));
+}
+
+enum mercury_error vmx_follow_mtrrs(void)
+{
+	enum mercury_error error = MERCURY_E_OK;
+	struct mtrr_state *next;
+
+	while (__atomic_exchange_n(&machine.mtrr_lock, 1, __ATOMIC_ACQUIRE))
+		insn_pause();
+	next = &machine.mtrr[!machine.mtrr_used];
+	mtrr_read(next);
+	if (__builtin_memcmp(next, &machine.mtrr[machine.mtrr_used], sizeof(*next))) {
+		error = p2m_retype(&machine_p2m, next);
+		/* Half done is not done: the next caller tries again. */
+		if (!error)
+			machine.mtrr_used = !machine.mtrr_used;
+	}
+	__atomic_store_n(&machine.mtrr_lock, 0, __ATOMIC_RELEASE);
+	return error;
 }
 
 void vmx_wipe_sink(void)
@@ -254,14 +275,6 @@ static void vmx_capture(struct cpu *cpu, struct state *state)
 	state->returns_result = cpu->leaves_by_call;
 }
 
-static bool mtrrs_changed(void)
-{
-	struct mtrr_state now;
-
-	mtrr_read(&now);
-	return __builtin_memcmp(&now, &machine.mtrr, sizeof(now));
-}
-
 static enum mercury_error vmx_audit_state(struct cpu *cpu, const struct state *state)
 {
 	enum mercury_error error = check_requirements(cpu);
@@ -281,9 +294,11 @@ static enum mercury_error vmx_audit_state(struct cpu *cpu, const struct state *s
 	problem = vmx_audit(state, &machine.capability, machine.features.maxphyaddr);
 	if (problem)
 		return cpu_refuse(cpu, MERCURY_E_AUDIT, 0, "VM entry would fail: %s", problem);
-	if (machine_p2m.root && mtrrs_changed())
-		return cpu_refuse(cpu, MERCURY_E_UNSUPPORTED, 0,
-				  "the MTRRs changed since the module was loaded: load it again");
+	/* They may have changed while native; what is cached of the old types goes when we enter. */
+	if (machine_p2m.root && vmx_follow_mtrrs())
+		return cpu_refuse(cpu, MERCURY_E_NO_MEMORY, 0,
+				  "the MTRRs changed and the P2M's pool has no page left to follow: "
+				  "load the module again");
 	return MERCURY_E_OK;
 }
 

@@ -22,6 +22,12 @@ void vmx_read_hidden(struct mercury_segment *hidden);
 /* VMRESUME failed. */
 _Noreturn void vmx_resume_failed(struct cpu *cpu);
 
+/*
+ * Give the P2M the memory types of this CPU's MTRRs, if they are not the ones it has. Linux sets them
+ * alike on all CPUs. The caller flushes. Errors: NO_MEMORY.
+ */
+enum mercury_error vmx_follow_mtrrs(void);
+
 /* Make the page that dropped writes went to zero again. */
 void vmx_wipe_sink(void);
 
