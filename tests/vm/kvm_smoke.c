@@ -6,7 +6,7 @@
  *	  kvm_smoke fault	an exception whose handler is in a page not touched before
  *
  * COUNT: the guest counts BX down from COUNT, adds each value to CX and writes its low byte to a
- * port, then halts. So every exit's data, their number and the final registers are known beforehand.
+ * port, then halts. So each exit's data, their number and the final registers are known beforehand.
  *
  * fault: the guest divides by zero; its handler halts. Fetching the handler takes an EPT violation
  * right after the exception was delivered, which must neither lose RIP nor deliver it twice.
@@ -99,7 +99,7 @@ static int run_vm(const struct vm *vm, int count)
 
 	for (;;) {
 		struct kvm_run *run = vm->run;
-		uint8_t byte;
+		uint8_t byte, wanted = count - exits;
 
 		IOCTL(vm->vcpu, KVM_RUN, 0);
 		if (run->exit_reason == KVM_EXIT_HLT)
@@ -107,8 +107,8 @@ static int run_vm(const struct vm *vm, int count)
 		if (run->exit_reason != KVM_EXIT_IO || run->io.port != PORT)
 			errx(1, "unexpected exit, reason %u", run->exit_reason);
 		byte = *((uint8_t *)run + run->io.data_offset);
-		if (byte != (uint8_t)(count - exits))
-			errx(1, "exit %d brought %u, not %u", exits, byte, (uint8_t)(count - exits));
+		if (byte != wanted)
+			errx(1, "exit %d brought %u, not %u", exits, byte, wanted);
 		exits++;
 	}
 }

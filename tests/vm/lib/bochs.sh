@@ -28,7 +28,7 @@ bochs_extract() {
 	[[ -d $CACHE_DIR/bochs/$suite ]]
 }
 
-# bochs_fetch: prints the root to use: the first suite's that is there or can be had. Under the lock.
+# bochs_fetch: prints the root of the first suite that is there or can be had. Under the lock.
 bochs_fetch() {
 	local suite
 
@@ -54,14 +54,15 @@ bochs_prepare() {
 		die "$EXIT_NO_GUEST" "there is no Bochs; --machine qemu is a machine without VT-x"
 	help=$(bochs_command '' --help cpu </dev/null 2>&1)
 	BOCHS_VERSION=$(sed -n 's/^ *Bochs x86 Emulator \([0-9.]*\).*/\1/p' <<<"$help")
-	[[ -n $BOCHS_VERSION ]] || die "$EXIT_NO_GUEST" "Bochs does not start: $(head -n 1 <<<"$help")"
+	[[ -n $BOCHS_VERSION ]] ||
+		die "$EXIT_NO_GUEST" "Bochs does not start: $(head -n 1 <<<"$help")"
 	grep -qxF "${OPT_CPU%%,*}" <<<"$help" ||
 		usage_error "--cpu: Bochs $BOCHS_VERSION has no '${OPT_CPU%%,*}', but" \
 			"$(sed -n 's/^[a-z0-9]\+_[a-z0-9_]\+$/&/p' <<<"$help" | tr '\n' ' ')"
 }
 
-# bochs_command WRAPPER ARG...: becomes Bochs, run by WRAPPER's words, with its own root's libraries,
-# so that no chroot is needed. Ends the shell it is called in. bookworm has /lib beside /usr/lib.
+# bochs_command WRAPPER ARG...: becomes Bochs, run by WRAPPER's words, with the libraries of its own
+# root, so that no chroot is needed. Ends the shell it is called in. bookworm has /lib, too.
 bochs_command() {
 	local usr=$BOCHS_ROOT/usr arch=x86_64-linux-gnu loader wrapper
 

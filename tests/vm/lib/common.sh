@@ -5,6 +5,7 @@
 VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TOP_DIR=$(cd "$VM_DIR/../.." && pwd)
 CACHE_DIR=${MERCURY_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/mercury}
+[[ $CACHE_DIR == /* ]] || CACHE_DIR=$PWD/$CACHE_DIR
 
 # Exit statuses of tests/vm/run beside the command's own.
 readonly EXIT_USAGE=2 EXIT_TIMEOUT=124 EXIT_NO_GUEST=125 EXIT_BAD_LOG=126

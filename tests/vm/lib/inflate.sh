@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# A bzImage whose kernel is not compressed: inflating it costs an emulated CPU seconds (zstd: 4), this
-# machine none. Everything else, its real-mode part first, is the stock image's.
+# A bzImage whose kernel is not compressed: inflating it costs an emulated CPU seconds (zstd: 4),
+# this machine none. Everything else, its real-mode part first, is the stock image's.
 
 # le SIZE VALUE: a little-endian number as bytes.
 le() {
@@ -41,7 +41,7 @@ inflate_elf() {
 
 # inflate BZIMAGE DIR: makes DIR/bzimage, working in DIR.
 inflate() {
-	local image=$1 dir=$2 setup kernel
+	local image=$1 dir=$2 setup kernel size
 
 	setup=$((($(field "$image" 0x1f1 1) + 1) * 512))
 	kernel=$(field "$image" 0x258 8)
@@ -52,7 +52,8 @@ inflate() {
 		head -c "$setup" "$image" >"$dir/bzimage" &&
 		cat "$dir/head" "$dir/flat" >>"$dir/bzimage" || return 1
 	# syssize, in paragraphs, and relocatable_kernel: this one runs where it is loaded.
-	patch "$dir/bzimage" 0x1f4 4 $((($(stat -c %s "$dir/head" "$dir/flat" | paste -sd +) + 15) / 16))
+	size=$(cat "$dir/head" "$dir/flat" | wc -c)
+	patch "$dir/bzimage" 0x1f4 4 $(((size + 15) / 16))
 	patch "$dir/bzimage" 0x234 1 0
 }
 
@@ -60,13 +61,14 @@ inflate_cached() {
 	local tmp status
 
 	[[ -e $2 ]] && return
-	tmp=$(mktemp -d "$CACHE_DIR/guest/.new.XXXXXX") && inflate "$1" "$tmp" && mv "$tmp/bzimage" "$2"
+	tmp=$(mktemp -d "$CACHE_DIR/guest/.new.XXXXXX") &&
+		inflate "$1" "$tmp" && mv "$tmp/bzimage" "$2"
 	status=$?
 	rm -rf "$tmp"
 	return "$status"
 }
 
-# inflate_kernel: sets BOOT_IMAGE for KERNEL_IMAGE. KASLR is the decompressor's work, so with it, and
+# inflate_kernel: sets BOOT_IMAGE for KERNEL_IMAGE. KASLR is the decompressor's work: with it, and
 # where inflating fails, the stock image is it.
 inflate_kernel() {
 	local key

@@ -13,7 +13,8 @@ modules_closure() {
 	local name line needs file
 
 	for name; do
-		line=$(grep -E "/${name//_/[_-]}\.ko[.a-z]*:" "$KERNEL_MODULES/modules.dep") || continue
+		line=$(grep -E "/${name//_/[_-]}\.ko[.a-z]*:" "$KERNEL_MODULES/modules.dep") ||
+			continue
 		read -ra needs <<<"${line#*:}"
 		for file in "${needs[@]}"; do
 			echo "$file"
@@ -50,14 +51,16 @@ install_file() {
 		[[ -e $tree$lib ]] && continue
 		mkdir -p "$tree$(dirname "$lib")"
 		cp -L --preserve=mode "$lib" "$tree$lib"
-	done < <(LC_ALL=C ldd "$file" 2>/dev/null | sed -nE 's/^.* => (\/[^ ]+) \(.*|^\t(\/[^ ]+) \(.*/\1\2/p')
+	done < <(LC_ALL=C ldd "$file" 2>/dev/null |
+		sed -nE 's/^.* => (\/[^ ]+) \(.*|^\t(\/[^ ]+) \(.*/\1\2/p')
 }
 
 # The base: busybox with its applets, sysctl as users have it, init. Prints the cpio's path.
 base_tree() {
 	local tree=$1 applet
 
-	mkdir -p "$tree"/{bin,sbin,usr/bin,usr/sbin,etc/mercury-vm,proc,sys,dev,tmp,run,root,out,var,lib}
+	mkdir -p "$tree"/{bin,sbin,usr/{bin,sbin,lib},lib,var,etc/mercury-vm,root}
+	mkdir -p "$tree"/{proc,sys,dev,tmp,run,out}
 	ln -s ../run "$tree/var/run"
 	install_file "$tree" "$(command -v busybox)" /bin/busybox
 	for applet in $("$tree/bin/busybox" --list-full); do
@@ -157,7 +160,7 @@ out_tree() {
 	install_modules "$tree" "${files[@]}" >"$tree/etc/mercury-vm/modules"
 }
 
-# initramfs_prepare DIR: sets BASE_CPIO and makes DIR/run.cpio; the guest unpacks one over the other.
+# initramfs_prepare DIR: sets BASE_CPIO, makes DIR/run.cpio; the guest unpacks one over the other.
 # Both are uncompressed: inflating them costs an emulated CPU more than loading them.
 initramfs_prepare() {
 	base_initramfs && run_tree "$1/tree" "$1/mercury-vmx.ko" && pack "$1/tree" "$1/run.cpio"

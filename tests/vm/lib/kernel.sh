@@ -51,7 +51,7 @@ kernel_resolve() {
 	elif [[ -s $known ]]; then
 		touch "$known"
 	else
-		say "no Debian kernel $name found: is the distribution's security suite in the sources?"
+		say "no Debian kernel $name found: is the security suite in apt's sources?"
 		return 1
 	fi
 	cat "$known"
@@ -69,7 +69,7 @@ kernel_download() {
 	local dir=$1 release=$2 packages
 
 	mapfile -t packages < <(kernel_packages "$release")
-	(cd "$dir" && kernel_apt apt-get download "${packages[@]}") >&2 && return
+	(cd "$dir" && kernel_apt apt-get download "${packages[@]}") >/dev/null 2>&1 && return
 	say "refreshing the package lists"
 	kernel_apt_update
 	mapfile -t packages < <(kernel_packages "$release")
@@ -93,18 +93,16 @@ kernel_unpack() {
 	say "fetching the Debian kernel $release"
 	tmp=$(mktemp -d "$CACHE_DIR/kernels/.new.XXXXXX") || return 1
 	mkdir "$tmp/debs" "$tmp/root"
-	if ! kernel_download "$tmp/debs" "$release"; then
-		rm -rf "$tmp"
-		say "the packages of kernel $release cannot be had; tests/vm/run --help tells the names"
-		return 1
-	fi
-	for deb in "$tmp"/debs/*.deb; do
-		dpkg-deb -x "$deb" "$tmp/root" || return 1
-	done
-	kernel_relocate "$tmp/root" "$release" &&
+	kernel_download "$tmp/debs" "$release" &&
+		for deb in "$tmp"/debs/*.deb; do
+			dpkg-deb -x "$deb" "$tmp/root" || break
+		done &&
+		kernel_relocate "$tmp/root" "$release" &&
 		"$(kernel_tool depmod)" -b "$tmp/root" "$release" &&
-		mv -T "$tmp/root" "$root" || return 1
+		mv -T "$tmp/root" "$root"
 	rm -rf "$tmp"
+	[[ -e $root ]] || say "kernel $release cannot be had; a release is what uname -r prints"
+	[[ -e $root ]]
 }
 
 # kernel_tool NAME: a tool of kmod, also where the user's PATH has no sbin.
@@ -122,7 +120,8 @@ kernel_prepare_locked() {
 # shellcheck disable=SC2034 # read by whoever sources this
 kernel_prepare() {
 	mkdir -p "$CACHE_DIR/kernels"
-	KERNEL_RELEASE=$(with_lock "$CACHE_DIR/kernels/.lock" kernel_prepare_locked "$1") || return 1
+	KERNEL_RELEASE=$(with_lock "$CACHE_DIR/kernels/.lock" kernel_prepare_locked "$1") ||
+		return 1
 	KERNEL_ROOT=$CACHE_DIR/kernels/$KERNEL_RELEASE
 	KERNEL_IMAGE=$KERNEL_ROOT/boot/vmlinuz-$KERNEL_RELEASE
 	KERNEL_BUILD=$KERNEL_ROOT/usr/src/linux-headers-$KERNEL_RELEASE

@@ -12,7 +12,8 @@ qemu_args() {
 
 	[[ $OPT_MACHINE == kvm ]] && accel=kvm
 	printf '%s\n' -nodefaults -no-user-config -display none -no-reboot \
-		-d cpu_reset -D "$1/emulator.log" -machine pc -accel "$accel" -cpu "$OPT_CPU" -smp "$OPT_SMP" -m "$OPT_MEM"
+		-d cpu_reset -D "$1/emulator.log" \
+		-machine pc -accel "$accel" -cpu "$OPT_CPU" -smp "$OPT_SMP" -m "$OPT_MEM"
 	for port in console.log stdout stderr control; do
 		printf '%s\n' -chardev "file,id=${port%.log},path=$dir/$port" \
 			-serial "chardev:${port%.log}"
@@ -29,7 +30,7 @@ qemu_kvm_missing() {
 	if [[ ! -e $1 ]]; then
 		echo "--machine kvm needs /dev/kvm, which this machine does not have"
 	elif [[ ! -r $1 || ! -w $1 ]]; then
-		echo "--machine kvm needs read and write access to /dev/kvm, which this user does not have"
+		echo "--machine kvm needs to read and write /dev/kvm, which this user may not"
 	elif ! grep -qw vmx "$2"; then
 		echo "--machine kvm needs VT-x, which this machine's CPU does not show"
 	elif [[ ! -e $3 ]]; then
@@ -43,7 +44,8 @@ qemu_prepare() {
 	local why
 
 	need qemu-system-x86_64 qemu-system-x86
-	QEMU_VERSION=$(qemu-system-x86_64 --version | sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p')
+	QEMU_VERSION=$(qemu-system-x86_64 --version |
+		sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p')
 	[[ $OPT_MACHINE == kvm ]] || return 0
 	why=$(qemu_kvm_missing /dev/kvm /proc/cpuinfo /sys/module/kvm_intel/parameters/nested)
 	[[ -z $why ]] || die "$EXIT_NO_GUEST" "$why; --machine bochs and qemu run everywhere"

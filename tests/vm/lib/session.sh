@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# One run of a guest: the emulator's process, the guest's streams, the watch over both, the clean-up.
+# One run of a guest: the emulator's process, the guest's streams, the watch over them, the clean-up.
 
 # What is known of the run. GUEST_STATE: booting, running (COMMAND), powering off.
 EMULATOR_PID='' RELAY_PIDS=() RUN_DIR=''
@@ -52,7 +52,8 @@ session_prepare() {
 	initramfs_prepare "$RUN_DIR" ||
 		die "$EXIT_NO_GUEST" "the guest's file system could not be built"
 	if [[ -n $OPT_OUT ]]; then
-		disk_make "$RUN_DIR/out.img" || die "$EXIT_NO_GUEST" "--out: the disk could not be made"
+		disk_make "$RUN_DIR/out.img" ||
+			die "$EXIT_NO_GUEST" "--out: the disk could not be made"
 	fi
 }
 
@@ -62,7 +63,8 @@ session_prepare() {
 session_streams() {
 	mkfifo "$RUN_DIR"/{stdout,stderr,control}
 	: >"$RUN_DIR/console.log"
-	exec {HOLD_OUT}<>"$RUN_DIR/stdout" {HOLD_ERR}<>"$RUN_DIR/stderr" {CONTROL}<>"$RUN_DIR/control"
+	exec {HOLD_OUT}<>"$RUN_DIR/stdout" {HOLD_ERR}<>"$RUN_DIR/stderr"
+	exec {CONTROL}<>"$RUN_DIR/control"
 	relay <"$RUN_DIR/stdout" {HOLD_OUT}>&- {HOLD_ERR}>&- &
 	RELAY_PIDS+=($!)
 	relay <"$RUN_DIR/stderr" {HOLD_OUT}>&- {HOLD_ERR}>&- >&2 &
@@ -140,8 +142,8 @@ watch_once() {
 	fi
 }
 
-# control_read SECONDS: takes a line of init, waiting SECONDS for it; fails where none is complete by
-# then. Its bytes come one by one, so what has come of it is kept in CONTROL_PART.
+# control_read SECONDS: takes a line of init, waiting SECONDS for it; fails where none is complete
+# by then. Its bytes come one by one, so what has come of it is kept in CONTROL_PART.
 control_read() {
 	local part status
 

@@ -22,7 +22,10 @@ kernlog_candidates() {
 kernlog_allowed() {
 	local patterns
 
-	patterns=$(sed -E '/^[[:space:]]*(#|$)/d' "$VM_DIR/allow.txt" && (($#)) && printf '%s\n' "$@")
+	patterns=$(
+		sed -E '/^[[:space:]]*(#|$)/d' "$VM_DIR/allow.txt"
+		(($#)) && printf '%s\n' "$@"
+	)
 	[[ -z $patterns ]] || grep -anE -e "$patterns" | cut -d : -f 1
 }
 
@@ -48,10 +51,12 @@ kernlog_bad_lines() {
 
 # verdict_log: prints what is wrong with the kernel log; nothing if all is well.
 verdict_log() {
-	kernlog_bad_lines "$RUN_DIR/console.log" "${OPT_ALLOW[@]}"
+	local log=$RUN_DIR/console.log
+
+	kernlog_bad_lines "$log" "${OPT_ALLOW[@]}"
 	# A guest that silenced its console still cannot hide its taint.
-	if ((GUEST_TAINT & TAINT_BAD)) && [[ -z $(kernlog_candidates "$RUN_DIR/console.log") ]]; then
-		echo "the kernel is tainted ($GUEST_TAINT) by an oops or a warning its console did not show"
+	if ((GUEST_TAINT & TAINT_BAD)) && [[ -z $(kernlog_candidates "$log") ]]; then
+		echo "the kernel is tainted ($GUEST_TAINT), which its console does not explain"
 	fi
 }
 
@@ -102,9 +107,10 @@ verdict_keep() {
 	if [[ -z $to ]]; then
 		to=$runs/failed-$(date +%Y%m%d-%H%M%S)-$$
 		mkdir -p "$to"
-		for old in $(cd "$runs" && printf '%s\n' failed-* | sort -r | tail -n +$((KEEP_RUNS + 1))); do
-			rm -rf "${runs:?}/$old"
-		done
+		printf '%s\n' "$runs"/failed-* | sort -r | tail -n +$((KEEP_RUNS + 1)) |
+			while IFS= read -r old; do
+				rm -rf "$old"
+			done
 	fi
 	cp "$RUN_DIR/console.log" "$to/console.log"
 	if [[ -s $RUN_DIR/emulator.log ]]; then
