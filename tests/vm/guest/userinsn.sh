@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# userinsn.sh [LINE]...: what instructions give in user space is the same before, while and after the
-# machine is virtual, and while it switches. LINEs, as userinsn prints them, must be among it, and
-# FLAGs (flag=NAME) among the flags of /proc/cpuinfo: the machine has what the case is for.
+# userinsn.sh [LINE|flag=NAME]...: what instructions give in user space is the same before, while and
+# after the machine is virtual, and while it switches. LINEs must be among what userinsn prints, and
+# NAMEs among the flags of /proc/cpuinfo, or the machine is not the one the case is for.
 set -u
 
 # shellcheck source-path=SCRIPTDIR
@@ -21,7 +21,7 @@ same() {
 # has WHAT: this machine is one on which the case means something.
 has() {
 	case $1 in
-	flag=*) succeeds "the kernel uses ${1#flag=}" grep -qw "${1#flag=}" /proc/cpuinfo ;;
+	flag=*) succeeds "the kernel sees ${1#flag=}" grep -qw "${1#flag=}" /proc/cpuinfo ;;
 	*) succeeds "bare metal: $1" grep -qxF "$1" "$WORK/bare" ;;
 	esac
 }
@@ -30,19 +30,16 @@ has() {
 switch_meanwhile() {
 	storm --pause 500 --check-every 51 100000 > "$WORK/storm" 2>&1 &
 	storm=$!
-	different=0
 	rounds=0
-	while [ $rounds -lt "$1" ]; do
+	different=
+	while [ $rounds -lt "$1" ] && [ -z "$different" ]; do
 		userinsn > "$WORK/now" 2>&1
-		cmp -s "$WORK/bare" "$WORK/now" || {
-			different=$((different + 1))
-			diff "$WORK/bare" "$WORK/now" | sed 's/^/# /'
-		}
+		different=$(diff "$WORK/bare" "$WORK/now")
 		rounds=$((rounds + 1))
 	done
 	kill "$storm" 2> /dev/null
 	wait "$storm" 2> /dev/null
-	is "while switching: the same $1 times" "$different" 0
+	is "while switching: $1 times the same" "$different" ""
 }
 
 succeeds "bare metal: every instruction has a result" sh -c "userinsn > $WORK/bare"

@@ -82,6 +82,8 @@ base_build() {
 	local cpio=$1 tmp
 
 	[[ -e $cpio ]] && return
+	# What earlier versions of the inputs made is of no use any more.
+	find "$CACHE_DIR/guest" -maxdepth 1 -type f -name '*-*' -mtime +30 -delete
 	tmp=$(mktemp -d "$CACHE_DIR/guest/.new.XXXXXX") &&
 		base_tree "$tmp/tree" && pack "$tmp/tree" "$tmp/base" && mv "$tmp/base" "$cpio"
 	local status=$?
