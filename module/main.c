@@ -132,12 +132,15 @@ static int __init mercury_init(void)
 		stop_vmm();
 		return error;
 	}
+	if (usable)
+		mercury_debugfs_start();
 	pr_info("loaded, backend %s; sysctl mercury.mode=virtual to switch\n", mercury_backend());
 	return 0;
 }
 
 static void __exit mercury_exit(void)
 {
+	mercury_debugfs_stop();
 	mercury_sysctl_stop();
 	mercury_proc_stop();
 	stop_vmm();

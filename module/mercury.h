@@ -151,11 +151,19 @@ void mercury_state_keep(void);
 /* All CPUs native for good: equal to what was kept? Into the log, if parameter verify is set. */
 void mercury_state_conclude(void);
 void mercury_state_show(struct seq_file *m);
+
+/* Every item of every CPU as it is now, a line each. */
+void mercury_state_print(struct seq_file *m);
 extern bool mercury_verify;
 
 /* --- log.c: the VMM's log ring into the kernel log ---------------------------------------------- */
 
 void mercury_log_flush(void);
+
+/* --- debugfs.c: for developers ------------------------------------------------------------------ */
+
+void mercury_debugfs_start(void);
+void mercury_debugfs_stop(void);
 
 /* --- command.c: a mode in words ------------------------------------------------------------------ */
 

@@ -9,7 +9,7 @@
 #include <linux/user_namespace.h>
 
 #include "mercury.h"
-#include "reasons.h"
+#include "exit_names.h"
 
 static void show_cpu(struct seq_file *m, unsigned int cpu)
 {

@@ -3,6 +3,8 @@
  * Is Linux's state bit-equal across the gate? One table of items; each is read before and after the
  * gate in the same section with interrupts off, and the task-independent ones at load as well.
  */
+#include <linux/cpu.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/seq_file.h>
@@ -109,7 +111,7 @@ struct machine_state {
 };
 
 struct state_cpu {
-	struct machine_state before, after, at_load;
+	struct machine_state before, after, at_load, shown;
 	u64 checks, differences;
 	char text[160];
 };
@@ -288,6 +290,28 @@ void mercury_state_conclude(void)
 			pr_info("CPU %u: state check: equal in %llu comparisons of %d items\n",
 				cpu, s->checks, ITEMS);
 	}
+}
+
+static void look(void *unused)
+{
+	read_state(&this_cpu_ptr(state_cpus)->shown);
+}
+
+void mercury_state_print(struct seq_file *m)
+{
+	static DEFINE_MUTEX(one_at_a_time);
+	unsigned int cpu, i;
+
+	mutex_lock(&one_at_a_time);
+	cpus_read_lock();
+	on_each_cpu(look, NULL, 1);
+	for_each_online_cpu(cpu)
+		for (i = 0; i < ITEMS; i++)
+			seq_printf(m, "cpu%u %-7s %-20s %016llx\n", cpu,
+				   items[i].machine ? "machine" : "task", items[i].name,
+				   per_cpu_ptr(state_cpus, cpu)->shown.value[i]);
+	cpus_read_unlock();
+	mutex_unlock(&one_at_a_time);
 }
 
 void mercury_state_show(struct seq_file *m)

@@ -21,6 +21,7 @@ static const struct rule {
 	[MERCURY_CALL_ENTER] = { BIT(READY), MODE_VIRTUAL, MODE_PREPARED },
 	[MERCURY_CALL_LEAVE] = { BIT(VIRTUAL), MODE_PREPARED, SAME },
 	[MERCURY_CALL_HIDDEN] = { BIT(VIRTUAL), SAME, SAME },
+	[MERCURY_CALL_LOOKUP] = { BIT(NATIVE) | BIT(PREPARED) | BIT(READY) | BIT(VIRTUAL), SAME, SAME },
 };
 
 bool mode_allows(enum mode mode, enum mercury_call call)

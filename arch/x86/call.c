@@ -111,12 +111,31 @@ static enum mercury_error call_hidden(struct cpu *cpu, uint64_t arg0, uint64_t a
 	return MERCURY_E_OK;
 }
 
+static enum mercury_error call_lookup(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	struct mercury_page *out = &cpu_shared(cpu)->page;
+	struct p2m_page page;
+
+	(void)arg1;
+	if (!machine_p2m.root)
+		return MERCURY_E_UNSUPPORTED;
+	*out = (struct mercury_page){ .mapped = p2m_lookup(&machine_p2m, arg0, &page) };
+	out->order = page.order;
+	if (out->mapped) {
+		out->mfn = page.mfn;
+		out->access = page.access;
+		out->type = page.type;
+	}
+	return MERCURY_E_OK;
+}
+
 static enum mercury_error (*const calls[MERCURY_CALL_NR])(struct cpu *, uint64_t, uint64_t) = {
 	[MERCURY_CALL_INIT] = call_init,	 [MERCURY_CALL_INIT_CPU] = call_init_cpu,
 	[MERCURY_CALL_MAP] = call_map,		 [MERCURY_CALL_HIDE] = call_hide,
 	[MERCURY_CALL_PREPARE] = call_prepare,	 [MERCURY_CALL_AUDIT] = call_audit,
 	[MERCURY_CALL_DISCARD] = call_discard,	 [MERCURY_CALL_ENTER] = call_enter,
 	[MERCURY_CALL_LEAVE] = call_leave,	 [MERCURY_CALL_HIDDEN] = call_hidden,
+	[MERCURY_CALL_LOOKUP] = call_lookup,
 };
 
 enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_t arg0,

@@ -82,6 +82,7 @@ enum mercury_call {
 	MERCURY_CALL_ENTER,    /* on each CPU: returns in virtual mode, or natively with an error */
 	MERCURY_CALL_LEAVE,    /* on each CPU, virtual: returns natively                          */
 	MERCURY_CALL_HIDDEN,   /* on each CPU, virtual: fill shared.hidden                        */
+	MERCURY_CALL_LOOKUP,   /* fill shared.page with what frame arg0 maps to                   */
 	MERCURY_CALL_NR
 };
 
@@ -160,6 +161,15 @@ struct mercury_segment {
 	mer_u32 limit, access_rights, selector, unused;
 };
 
+/* What a frame of Linux's maps to. Frame numbers count 4 KiB. */
+struct mercury_page {
+	mer_u64 mfn;    /* the machine's frame                                                    */
+	mer_u32 order;  /* the mapping has 1 << order pages; or what the empty entry covers       */
+	mer_u32 access; /* 1 read, 2 write, 4 execute; 0 and not mapped if `mapped` is 0          */
+	mer_u32 type;   /* memory type                                                            */
+	mer_u32 mapped;
+};
+
 /* In this order in mercury_cpu_shared.hidden. */
 #define MERCURY_SEGMENTS(S) S(ES) S(CS) S(SS) S(DS) S(FS) S(GS) S(LDTR) S(TR)
 #define MERCURY_SEGMENTS_NR 8
@@ -180,6 +190,7 @@ struct mercury_cpu_shared {
 	mer_u64 forced;               /* times this CPU went native without the call              */
 	mer_u64 asks_leave;           /* the VMM asks Linux, by an NMI, to leave virtual mode     */
 	struct mercury_segment hidden[MERCURY_SEGMENTS_NR];
+	struct mercury_page page;
 };
 
 #define MERCURY_LOG_SIZE 12288

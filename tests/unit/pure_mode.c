@@ -15,7 +15,8 @@
  *  - PREPARE may be repeated (warming after resume); failed, nothing of the backend is built;
  *  - AUDIT is the vote: repeated at will; refused, the CPU has not voted;
  *  - DISCARD takes back a vote, ENTER needs one, LEAVE needs virtual mode;
- *  - HIDDEN reads the guest's registers, which there are only in virtual mode.
+ *  - HIDDEN reads the guest's registers, which there are only in virtual mode;
+ *  - LOOKUP reads the P2M on any CPU that is set up.
  */
 static const struct expectation {
 	enum mercury_call call;
@@ -31,6 +32,7 @@ static const struct expectation {
 	{ MERCURY_CALL_ENTER,    { "--", "--", "--", "VP", "--" } },
 	{ MERCURY_CALL_LEAVE,    { "--", "--", "--", "--", "PV" } },
 	{ MERCURY_CALL_HIDDEN,   { "--", "--", "--", "--", "VV" } },
+	{ MERCURY_CALL_LOOKUP,   { "--", "NN", "PP", "RR", "VV" } },
 };
 
 static enum mode mode_of_letter(char letter)

@@ -3,7 +3,7 @@
 #include <linux/kernel.h>
 #include <uapi/asm/vmx.h>
 
-#include "reasons.h"
+#include "exit_names.h"
 
 static const struct {
 	unsigned int reason;
