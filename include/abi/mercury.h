@@ -102,7 +102,8 @@ enum mercury_call {
 	E(VMLAUNCH, EIO, "VMLAUNCH failed")                                                        \
 	E(ENTRY, EIO, "VM entry failed on the guest state")                                        \
 	E(P2M, EIO, "the P2M is not the identity")                                                 \
-	E(FORCED, EIO, "the VMM put this CPU back to native by itself; see the log")
+	E(FORCED, EIO, "the VMM put this CPU back to native by itself; see the log")              \
+	E(FLUSH, EIO, "INVEPT or INVVPID failed")
 
 #define E(name, errno_, text) MERCURY_E_##name,
 enum mercury_error { MERCURY_ERRORS(E) MERCURY_E_NR };

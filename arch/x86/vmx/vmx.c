@@ -318,9 +318,12 @@ static enum mercury_error vmx_load(struct cpu *cpu, struct state *state)
 	error = vmx_on(cpu);
 	if (error)
 		return error;
-	/* And nothing cached in an earlier virtual episode may serve this one. */
-	if (!vmcs_write_state(cpu, state) || !vmx_flush()) {
-		error = vmx_instruction_failed(cpu, MERCURY_E_VMWRITE, "VMWRITE or a flush", true);
+	/* Nothing cached in an earlier virtual episode may serve this one. */
+	if (!vmcs_write_state(cpu, state))
+		error = vmx_instruction_failed(cpu, MERCURY_E_VMWRITE, "VMWRITE", true);
+	else if (!vmx_flush())
+		error = vmx_instruction_failed(cpu, MERCURY_E_FLUSH, "INVEPT or INVVPID", true);
+	if (error) {
 		vmx_off(cpu);
 		return error;
 	}
