@@ -67,6 +67,9 @@ $B/image/%.asm.o: %.asm $B/image/constants.inc Makefile
 	$(call say,NASM    $@)
 	$(Q)nasm -Wall -Werror -I$B/image/ -felf64 -o $@ $<
 
+# A faulty port wraps the real one.
+$B/image/$(INSN).o: arch/x86/insn.asm $(wildcard tests/vm/fault/*.inc)
+
 # --fatal-warnings and -z defs: no undefined symbol; a static link leaves no relocation.
 $B/%.elf: $(IMAGE_O) $B/image/$(INSN).o arch/x86/image.ld
 	$(call say,LD      $@)

@@ -3,10 +3,9 @@
 ; A hardware port with one fault: CPU 1's first VM entry finds RFLAGS with bit 1 clear, which the
 ; processor refuses. The failed entry arrives like a VM exit, not behind VMLAUNCH.
 
-%define insn_vmwrite insn_vmwrite_real
-%include "arch/x86/insn.asm"
-%undef insn_vmwrite
-%include "tests/vm/fault/once_on_cpu1.inc"
+%include "tests/vm/fault/port.inc"
+
+WRAP insn_vmwrite
 
 FUNCTION insn_vmwrite
 	cmp	edi, VMCS_GUEST_RFLAGS

@@ -3,12 +3,9 @@
 ; A hardware port with one fault: every VM entry gets a TR limit that ends before the I/O bitmap. The
 ; state check must notice.
 
-%define insn_vmwrite insn_vmwrite_real
-%include "arch/x86/insn.asm"
-%undef insn_vmwrite
-%include "constants.inc"
+%include "tests/vm/fault/port.inc"
 
-section .text
+WRAP insn_vmwrite
 
 FUNCTION insn_vmwrite
 	cmp	edi, VMCS_GUEST_TR_LIMIT
