@@ -52,7 +52,7 @@ static struct extent *add_extent(unsigned int order, gfp_t extra)
 
 	if (window.nr_extents == window.max_extents)
 		return NULL;
-	page = alloc_pages(GFP_KERNEL | __GFP_ZERO | extra, order);
+	page = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN | extra, order);
 	if (!page)
 		return NULL;
 	e = &window.extents[window.nr_extents++];
@@ -67,9 +67,10 @@ static struct page *take(unsigned int order)
 	unsigned int at = e ? ALIGN(e->used, 1U << order) : 0;
 
 	if (!e || at + (1U << order) > 1U << e->order) {
-		e = add_extent(CHUNK_ORDER, __GFP_NOWARN | __GFP_NORETRY);
+		e = add_extent(CHUNK_ORDER, __GFP_NORETRY);
+		/* Nobody is to be killed for it: then we are not loaded. */
 		if (!e)
-			e = add_extent(order, 0);
+			e = add_extent(order, __GFP_RETRY_MAYFAIL);
 		if (!e)
 			return NULL;
 		at = 0;
