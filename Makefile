@@ -6,6 +6,7 @@
 #	make run		boot a stock kernel in an emulator, go virtual, come back
 #	make test		every test, from unit to booted kernel
 #	make unit lint		parts of it
+#	make feature-table	docs/features.md from arch/x86/vmx/feature.h
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
@@ -25,7 +26,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
-.PHONY: all image module install-deps run test unit lint clean
+.PHONY: all image module install-deps run test unit lint feature-table clean
 
 all: module
 
@@ -119,6 +120,10 @@ unit:
 
 lint: image
 	$(Q)tests/lint/run
+
+# The unit test that compares the file with the table, told to write it.
+feature-table:
+	$(Q)MERCURY_WRITE_FEATURES=1 $(MAKE) -s -C tests/unit T=the_document_is_the_table
 
 clean:
 	rm -rf $B

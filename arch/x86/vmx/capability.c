@@ -4,7 +4,6 @@
 
 #include "capability.h"
 #include "insn.h"
-#include "x86/cpuid.h"
 #include "x86/msr.h"
 #include "x86/vmx.h"
 
@@ -36,30 +35,6 @@ void vmx_capability_read(struct vmx_capability *c)
 	if (VMX_CONTROL_ALLOWED1(c->secondary) &
 	    (VMX_SECONDARY_ENABLE_EPT | VMX_SECONDARY_ENABLE_VPID))
 		c->ept_vpid = read_or_zero(MSR_IA32_VMX_EPT_VPID_CAP);
-}
-
-void vmx_features_read(struct vmx_features *f)
-{
-	struct cpuid_regs basic, extended, r = { 0 };
-
-	insn_cpuid(CPUID_LEAF_BASIC, 0, &basic);
-	insn_cpuid(CPUID_LEAF_EXTENDED, 0, &extended);
-	*f = (struct vmx_features){ .maxphyaddr = 36 };
-	if (basic.eax >= CPUID_LEAF_EXTENDED_FEATURES)
-		insn_cpuid(CPUID_LEAF_EXTENDED_FEATURES, 0, &r);
-	f->invpcid = r.ebx & CPUID_INVPCID;
-	f->waitpkg = r.ecx & CPUID_WAITPKG;
-	f->pconfig = r.edx & CPUID_PCONFIG;
-	if (basic.eax >= CPUID_LEAF_XSTATE) {
-		insn_cpuid(CPUID_LEAF_XSTATE, 1, &r);
-		f->xsaves = r.eax & CPUID_XSAVES;
-	}
-	insn_cpuid(CPUID_LEAF_EXTENDED_1, 0, &r);
-	f->rdtscp = r.edx & CPUID_RDTSCP;
-	if (extended.eax >= CPUID_LEAF_ADDRESS_SIZES) {
-		insn_cpuid(CPUID_LEAF_ADDRESS_SIZES, 0, &r);
-		f->maxphyaddr = CPUID_MAXPHYADDR(r.eax);
-	}
 }
 
 static bool secondary_allowed(const struct vmx_capability *c, uint32_t bit)
@@ -130,18 +105,12 @@ static bool negotiate(const struct word *w, uint32_t *value, struct vmx_obstacle
 static uint32_t wanted_secondary(const struct vmx_capability *c, const struct vmx_features *f,
 				 bool want_ept)
 {
-	uint32_t wanted = 0;
+	uint32_t wanted = vmx_features_secondary(f);
 
 	if (want_ept && vmx_has_ept(c))
 		wanted |= VMX_SECONDARY_ENABLE_EPT;
 	if (vmx_has_vpid(c))
 		wanted |= VMX_SECONDARY_ENABLE_VPID;
-	/* Instructions that Linux has been using: without the control they would be #UD from now. */
-	wanted |= f->rdtscp ? VMX_SECONDARY_ENABLE_RDTSCP : 0;
-	wanted |= f->invpcid ? VMX_SECONDARY_ENABLE_INVPCID : 0;
-	wanted |= f->xsaves ? VMX_SECONDARY_ENABLE_XSAVES_XRSTORS : 0;
-	wanted |= f->waitpkg ? VMX_SECONDARY_ENABLE_USER_WAIT_AND_PAUSE : 0;
-	wanted |= f->pconfig ? VMX_SECONDARY_ENABLE_PCONFIG : 0;
 	return wanted;
 }
 

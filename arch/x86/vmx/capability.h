@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "feature.h"
+
 struct cpu;
 
 /* The capability MSRs, zero where this CPU does not have one. */
@@ -13,12 +15,6 @@ struct vmx_capability {
 	uint64_t basic, misc, ept_vpid;
 	uint64_t pin, primary, secondary, exit, entry; /* TRUE ones where they exist              */
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
-};
-
-/* The CPUID bits that ask for a control. */
-struct vmx_features {
-	bool rdtscp, invpcid, xsaves, waitpkg, pconfig;
-	uint32_t maxphyaddr;
 };
 
 struct vmx_controls {
@@ -32,7 +28,6 @@ struct vmx_obstacle {
 };
 
 void vmx_capability_read(struct vmx_capability *capability);
-void vmx_features_read(struct vmx_features *features);
 
 /* Are EPT and VPID, as this VMM uses them, to be had? */
 bool vmx_has_ept(const struct vmx_capability *capability);

@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The table of refusals: fact, bits looked at, what they must be, the sentence for the user. */
+/*
+ * What VT-x itself must be like, as a table: fact, bits looked at, what they must be, the sentence
+ * for the user. CPU features beside it are in feature.h.
+ */
 #include <stddef.h>
 
 #include "insn.h"
 #include "require.h"
-#include "x86/cpuid.h"
-#include "x86/cr.h"
 #include "x86/mtrr.h"
 #include "x86/msr.h"
 #include "x86/msr_bits.h"
 #include "x86/vmx.h"
-
-/* All bits of CR4 whose state the switch carries; any other that is set is a feature not handled. */
-#define CR4_HANDLED                                                                                \
-	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE |  \
-	 CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_VMXE | CR4_FSGSBASE | CR4_PCIDE |            \
-	 CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_PKE)
 
 /* VMX_BASIC bits 53:50, the memory type of VMCSs. */
 #define BASIC_TYPE X86_MASK64(53, 50)
@@ -26,7 +21,7 @@ static const struct requirement {
 	uint64_t mask, value;
 	const char *sentence;
 } requirements[] = {
-	{ FACT_CPUID_1_ECX, CPUID_VMX, CPUID_VMX,
+	{ FACT_VMX, 1, 1,
 	  "the CPU has no VT-x (CPUID.1:ECX.VMX is 0), or the firmware or an outer hypervisor hides it" },
 	{ FACT_FEATURE_CONTROL, FEATURE_CONTROL_LOCK, FEATURE_CONTROL_LOCK,
 	  "IA32_FEATURE_CONTROL is not locked: the firmware left VT-x undecided; enable it there" },
@@ -36,18 +31,7 @@ static const struct requirement {
 	  "VT-x without TRUE capability MSRs: MOV CR3 would exit; this CPU is too old" },
 	{ FACT_VMX_BASIC, BASIC_TYPE, BASIC_WB,
 	  "VT-x wants its VMCS in memory that is not write-back; not supported" },
-	{ FACT_CR4, CR4_LA57, 0, "5-level paging (CR4.LA57) is on: boot with no5lvl" },
-	{ FACT_CR4, CR4_CET, 0, "CET (CR4.CET) is on: boot with ibt=off nousershstk" },
-	{ FACT_CR4, CR4_PKS, 0, "supervisor protection keys (CR4.PKS) are on; not supported yet" },
-	{ FACT_CR4, CR4_UINTR, 0, "user interrupts (CR4.UINTR) are on; not supported yet" },
-	{ FACT_CR4, CR4_FRED, 0, "FRED (CR4.FRED) is on: boot with fred=off" },
-	{ FACT_CR4, CR4_LASS | CR4_LAM_SUP, 0,
-	  "LASS or supervisor LAM (CR4) is on; not supported yet" },
-	{ FACT_CR4, CR4_KL, 0, "key locker (CR4.KL) is on; not supported yet" },
-	{ FACT_CR4, CR4_SMXE, 0, "SMX (CR4.SMXE) is on: a measured launch owns VT-x" },
-	{ FACT_CR4, ~(uint64_t)CR4_HANDLED, 0, "CR4 has a bit set that this version does not know" },
 	{ FACT_EFER, EFER_NXE, EFER_NXE, "EFER.NXE is 0: boot without noexec=off" },
-	{ FACT_RTIT_CTL, RTIT_CTL_TRACE_EN, 0, "Intel PT is tracing: stop perf record -e intel_pt" },
 };
 
 static uint64_t msr_or_zero(uint32_t msr)
@@ -59,17 +43,14 @@ static uint64_t msr_or_zero(uint32_t msr)
 
 void vmx_facts_read(struct vmx_facts *facts)
 {
-	struct cpuid_regs r;
-	struct vmx_features features;
-
 	*facts = (struct vmx_facts){ 0 };
-	insn_cpuid(CPUID_LEAF_FEATURES, 0, &r);
-	vmx_features_read(&features);
-	facts->value[FACT_CPUID_1_ECX] = r.ecx;
-	facts->value[FACT_MAXPHYADDR] = features.maxphyaddr;
+	vmx_features_read(&facts->features);
+	facts->value[FACT_VMX] = facts->features.has[CPUID_FEATURE_VMX];
+	facts->value[FACT_TD_GUEST] = facts->features.td_guest;
 	facts->value[FACT_EFER] = insn_rdmsr(MSR_IA32_EFER);
 	facts->value[FACT_CR4] = insn_read_cr4();
 	facts->value[FACT_RTIT_CTL] = msr_or_zero(MSR_IA32_RTIT_CTL);
+	facts->value[FACT_PEBS_ENABLE] = msr_or_zero(MSR_IA32_PEBS_ENABLE);
 	facts->value[FACT_FEATURE_CONTROL] = msr_or_zero(MSR_IA32_FEATURE_CONTROL);
 	facts->value[FACT_VMX_BASIC] = msr_or_zero(MSR_IA32_VMX_BASIC);
 }
@@ -79,6 +60,7 @@ void vmx_facts_read(struct vmx_facts *facts)
 
 const char *vmx_unmet(const struct vmx_facts *facts)
 {
+	const char *sentence;
 	size_t i;
 
 	for (i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++) {
@@ -87,7 +69,12 @@ const char *vmx_unmet(const struct vmx_facts *facts)
 		if ((facts->value[r->fact] & r->mask) != r->value)
 			return r->sentence;
 	}
-	if (facts->value[FACT_MAXPHYADDR] > MAXPHYADDR_LIMIT)
+	sentence = vmx_features_in_use(facts);
+	if (sentence)
+		return sentence;
+	if (facts->value[FACT_CR4] & ~(VMX_CR4_SUPPORTED | VMX_CR4_REFUSED))
+		return "CR4 has a bit set that this version does not know";
+	if (facts->features.maxphyaddr > MAXPHYADDR_LIMIT)
 		return "physical addresses have over 48 bits (MAXPHYADDR): 4-level EPT cannot map them";
 	return NULL;
 }
