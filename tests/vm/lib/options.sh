@@ -11,8 +11,9 @@ One word is a piece of shell text ('a && b'), several words are a command and it
 
   --machine bochs|qemu|kvm  Bochs emulates VT-x and is the default; qemu is QEMU's TCG, without
                             VT-x; kvm is QEMU on a machine that has /dev/kvm and nested VT-x
-  --cpu MODEL[,+F|,-F]...   the machine's name of a CPU model, features F added or taken away
-                            (Bochs: corei7_haswell_4770; qemu: max; kvm: host,+vmx)
+  --cpu MODEL[,+F|,-F]...   the machine's name of a CPU model, features F added or taken away, as in
+                            corei7_haswell_4770,+smap,-vmx. Default with Bochs:
+                            corei7_haswell_4770, with qemu: max, with kvm: host,+vmx
   --smp N                   CPUs, 1 to 16 (1)
   --mem MIB                 memory in MiB, 256 to 3072, with Bochs to 2048 (512)
   --kernel NAME             6.1 (default), 6.12, or a full release as uname -r prints it
@@ -154,6 +155,9 @@ options_check() {
 	fi
 	[[ $OPT_MACHINE != bochs || $OPT_MEM -le 2048 ]] ||
 		usage_error "--mem: Bochs has at most 2048 MiB"
+	# QEMU says itself what it does not understand; a word that Bochs is not given would be lost.
+	[[ $OPT_MACHINE != bochs || $OPT_CPU =~ ^[a-z0-9_]*(,[+-][a-z0-9_.]+)*$ ]] ||
+		usage_error "--cpu: Bochs takes MODEL,+FEATURE,-FEATURE..., not '$OPT_CPU'"
 	[[ -n $OPT_CPU ]] && return
 	case $OPT_MACHINE in
 	bochs) OPT_CPU=corei7_haswell_4770 ;;
