@@ -5,6 +5,7 @@
 #	make module KDIR=DIR	the module for the kernel whose build directory is DIR
 #	make run		boot a stock kernel in an emulator, go virtual, come back
 #	make test		every test, from unit to booted kernel
+#	make test-long		the same, and every machine, kernel and number of CPUs
 #	make unit lint		parts of it
 #	make feature-table	docs/features.md from arch/x86/vmx/feature.h
 
@@ -26,7 +27,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
-.PHONY: all image module install-deps run test unit lint feature-table clean
+.PHONY: all image module install-deps run test test-long unit lint feature-table clean
 
 all: module
 
@@ -114,6 +115,9 @@ run: install-deps
 
 test: install-deps
 	$(Q)tests/run
+
+test-long: install-deps
+	$(Q)tests/run --long
 
 unit:
 	$(Q)$(MAKE) -s -C tests/unit

@@ -15,8 +15,12 @@
 
 #include "hypervisor.h"
 
-/* What the waits wait, in ticks of the TSC: far below any limit of the kernel's. */
+/*
+ * What the waits wait, in ticks of the TSC: far below any limit of the kernel's. An interrupt ends a
+ * wait too, so a wait is repeated until one ends in another way.
+ */
 #define WAIT_TICKS 20000
+#define WAIT_TRIES 1000
 
 /* An instruction: runs it and puts what it gave into @text, unless a signal comes first. */
 struct probe {
@@ -141,33 +145,53 @@ static void run_rdtscp(char *text, size_t size)
 	tell_cpu(text, size, aux);
 }
 
-/* CF tells that the kernel's limit ended the wait, not the deadline. */
-static void tell_wait(char *text, size_t size, uint64_t deadline, uint8_t limited)
+/* These return CF, which tells that the kernel's limit ended the wait, not the deadline. */
+static bool tpause(uint64_t deadline)
 {
-	snprintf(text, size, "%s, %s", __rdtsc() >= deadline ? "until the deadline" : "too short",
-		 limited ? "cut by the limit" : "not cut");
-}
-
-static void run_tpause(char *text, size_t size)
-{
-	uint64_t deadline = __rdtsc() + WAIT_TICKS;
-	uint8_t limited;
+	bool limited;
 
 	asm volatile("tpause %%ecx" : "=@ccc" (limited)
 		     : "c" (1), "a" ((uint32_t)deadline), "d" ((uint32_t)(deadline >> 32)));
-	tell_wait(text, size, deadline, limited);
+	return limited;
 }
 
-static void run_umwait(char *text, size_t size)
+static bool umwait(uint64_t deadline)
 {
 	static uint64_t watched;
-	uint64_t deadline = __rdtsc() + WAIT_TICKS;
-	uint8_t limited;
+	bool limited;
 
 	asm volatile("umonitor %0" : : "r" (&watched) : "memory");
 	asm volatile("umwait %%ecx" : "=@ccc" (limited)
 		     : "c" (1), "a" ((uint32_t)deadline), "d" ((uint32_t)(deadline >> 32)) : "memory");
-	tell_wait(text, size, deadline, limited);
+	return limited;
+}
+
+static void tell_wait(char *text, size_t size, bool (*wait)(uint64_t deadline))
+{
+	uint64_t deadline;
+
+	for (int i = 0; i < WAIT_TRIES; i++) {
+		deadline = __rdtsc() + WAIT_TICKS;
+		if (wait(deadline)) {
+			snprintf(text, size, "until the limit");
+			return;
+		}
+		if (__rdtsc() >= deadline) {
+			snprintf(text, size, "until the deadline");
+			return;
+		}
+	}
+	snprintf(text, size, "neither until the deadline nor until the limit");
+}
+
+static void run_tpause(char *text, size_t size)
+{
+	tell_wait(text, size, tpause);
+}
+
+static void run_umwait(char *text, size_t size)
+{
+	tell_wait(text, size, umwait);
 }
 
 /* The header's XCOMP_BV tells which components a compacted area holds. */

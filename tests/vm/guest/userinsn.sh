@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# userinsn.sh [LINE|flag=NAME]...: what instructions give in user space is the same before, while and
-# after the machine is virtual, and while it switches. LINEs must be among what userinsn prints, and
-# NAMEs among the flags of /proc/cpuinfo, or the machine is not the one the case is for.
+# userinsn.sh [LINE|flag=NAME|log=TEXT]...: what instructions give in user space is the same before,
+# while and after the machine is virtual, and while it switches. LINEs must be among what userinsn
+# prints, NAMEs among the flags of /proc/cpuinfo and TEXTs in the kernel log, or the machine is not the
+# one the case is for.
 set -u
 
 # shellcheck source-path=SCRIPTDIR
@@ -21,6 +22,7 @@ same() {
 # has WHAT: this machine is one on which the case means something.
 has() {
 	case $1 in
+	log=*) like "the kernel's log has: ${1#log=}" "$(dmesg)" "*${1#log=}*" ;;
 	flag=*) succeeds "the kernel sees ${1#flag=}" grep -qw "${1#flag=}" /proc/cpuinfo ;;
 	*) succeeds "bare metal: $1" grep -qxF "$1" "$WORK/bare" ;;
 	esac
