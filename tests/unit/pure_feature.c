@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The policy on CPU features, row by row, on a faked CPU; and docs/features.md is that table. */
+/* The policy on CPU features, row by row, on a faked CPU. */
 #include "unit.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "insn.h"
 #include "vmx/capability.h"
@@ -384,12 +381,11 @@ static void supported_asks_for_nothing(void **state)
 
 /* --- The table as a whole --------------------------------------------------------------------- */
 
-#define ROW_TEXT(name, cpuid, control, where, bits, verdict, sentence)                             \
-	{ #name, #cpuid, #control, #where, #bits, #verdict, sentence, bits },
+#define ROW(name, cpuid, control, where, bits, verdict, sentence) { #name, #cpuid, bits },
 static const struct {
-	const char *name, *cpuid, *control, *where, *bits, *verdict, *sentence;
-	uint64_t mask;
-} rows[] = { VMX_FEATURES(ROW_TEXT) };
+	const char *name, *cpuid;
+	uint64_t bits;
+} rows[] = { VMX_FEATURES(ROW) };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -472,7 +468,7 @@ static void each_refused_row_has_its_bit_of_cr4(void **state)
 	for (i = 0; i < sizeof(refused_in_cr4) / sizeof(refused_in_cr4[0]); i++)
 		for (j = 0; j < ROWS; j++)
 			if (is(rows[j].name, refused_in_cr4[i].name))
-				assert_int_equal(rows[j].mask,
+				assert_int_equal(rows[j].bits,
 						 UINT64_C(1) << refused_in_cr4[i].cr4_bit);
 }
 
@@ -525,123 +521,6 @@ static void leaves_that_do_not_exist(void **state)
 	assert_int_equal(f.maxphyaddr, 46);
 }
 
-/* --- docs/features.md ------------------------------------------------------------------------- */
-
-#define DOCUMENT "../../docs/features.md"
-
-static void print_cpuid(FILE *out, const struct bit *b)
-{
-	if (!b->reg)
-		fprintf(out, " |");
-	else if (b->leaf == 7 || b->leaf == 0xd)
-		fprintf(out, " %X.%u E%cX %u |", b->leaf, b->subleaf, b->reg - 'a' + 'A', b->bit);
-	else
-		fprintf(out, " %X E%cX %u |", b->leaf, b->reg - 'a' + 'A', b->bit);
-}
-
-/* Register and bit with a dot between; bits of CR4 are named so already. */
-static void print_in_use(FILE *out, const char *where, const char *bits)
-{
-	const char *p;
-
-	fprintf(out, " ");
-	if (is(where, "CPUID"))
-		fprintf(out, "as soon as CPUID shows it");
-	else if (is(where, "TD_GUEST"))
-		fprintf(out, "CPUID 21 names it");
-	else if (is(where, "PEBS_ENABLE"))
-		fprintf(out, "IA32_PEBS_ENABLE");
-	else if (is(where, "RTIT_CTL"))
-		fprintf(out, "IA32_RTIT_CTL.TraceEn");
-	else if (is(where, "CR4"))
-		for (p = strstr(bits, "CR4_"); p; p = strstr(p, "CR4_")) {
-			size_t n = strspn(p += 4, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-
-			fprintf(out, "%s%.*s", p - 4 == bits ? "CR4." : ", ", (int)n, p);
-		}
-	fprintf(out, " |");
-}
-
-static void print_table(FILE *out, const char *verdict, const char *head)
-{
-	size_t i;
-
-	fputs(head, out);
-	for (i = 0; i < ROWS; i++) {
-		if (!is(rows[i].verdict, verdict))
-			continue;
-		fprintf(out, "| %s |", rows[i].name);
-		print_cpuid(out, bit_of_row(rows[i].name));
-		print_in_use(out, rows[i].where, rows[i].bits);
-		if (is(verdict, "SUPPORTED"))
-			fprintf(out, " %s |", is(rows[i].control, "NONE") ? "" : rows[i].control);
-		fprintf(out, " %s |\n", rows[i].sentence);
-	}
-}
-
-static void print_document(FILE *out)
-{
-	fputs("# CPU features\n\n"
-	      "Made by `make feature-table` from the table in `arch/x86/vmx/feature.h`; do not edit.\n"
-	      "\n"
-	      "What of a CPU asks for a VT-x control, or would be lost or changed by a switch. CPUID is\n"
-	      "given as leaf, subleaf, register and bit, in the manual's hexadecimal numbers. A feature\n"
-	      "that is not here is not looked at; but a bit of CR4 that is not here, and is set, is\n"
-	      "refused.\n\n"
-	      "## Refused while in use\n\n"
-	      "A CPU may have them. Linux stays native, with the sentence in the log and in the status,\n"
-	      "only as long as they are in use. A bit of CR4 that is set while virtual sends the CPU\n"
-	      "native; tracing or sampling that begins then is not noticed.\n\n",
-	      out);
-	print_table(out, "REFUSED", "| feature | CPUID | in use | what the user is told |\n"
-				    "|---|---|---|---|\n");
-	fputs("\n## Supported\n\n"
-	      "Where CPUID shows a feature with a control, the control must be there, and is on; a CPU\n"
-	      "that lacks it is refused by the control's name. The others need no control.\n\n",
-	      out);
-	print_table(out, "SUPPORTED", "| feature | CPUID | in CR4 | control | why that is enough |\n"
-				      "|---|---|---|---|---|\n");
-}
-
-static char *slurp(const char *path)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *in = fopen(path, "r");
-
-	if (!in)
-		return NULL;
-	if (getdelim(&text, &size, 0, in) < 0) {
-		free(text);
-		text = NULL;
-	}
-	fclose(in);
-	return text;
-}
-
-/* The committed file is what the table makes; MERCURY_WRITE_FEATURES writes it instead. */
-static void the_document_is_the_table(void **state)
-{
-	size_t size;
-	char *made = NULL, *committed;
-	FILE *out = getenv("MERCURY_WRITE_FEATURES") ? fopen(DOCUMENT, "w") :
-						       open_memstream(&made, &size);
-	bool same;
-
-	(void)state;
-	assert_non_null(out);
-	print_document(out);
-	assert_int_equal(fclose(out), 0);
-	if (!made)
-		return;
-	committed = slurp(DOCUMENT);
-	same = committed && is(made, committed);
-	free(made);
-	free(committed);
-	if (!same)
-		fail_msg("docs/features.md is not the table: run `make feature-table`");
-}
-
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(control_there_is_chosen),
 	cmocka_unit_test(control_missing_is_refused_by_name),
@@ -655,7 +534,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(each_refused_row_has_its_bit_of_cr4),
 	cmocka_unit_test(unknown_bits_of_cr4),
 	cmocka_unit_test_setup(leaves_that_do_not_exist, fresh_cpu),
-	cmocka_unit_test(the_document_is_the_table),
 };
 
 UNIT_MAIN(tests)
