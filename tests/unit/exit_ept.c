@@ -4,23 +4,30 @@
 
 #include "call.h"
 #include "fake.h"
+#include "x86/msr.h"
+#include "x86/mtrr.h"
 #include "x86/paging.h"
 #include "x86/vector.h"
 #include "x86/vmx.h"
+#include "x86/vmx_cap.h"
 
 #define GFN(pa) ((pa) / PAGE_4K)
 #define BEYOND (UINT64_C(64) << 30) /* not mapped at load                                         */
+#define GIB (UINT64_C(1) << 30)
 #define HIDDEN UINT64_C(0x200000)
 #define HIDDEN_PAGE UINT64_C(0x10005000)
 
 static uint64_t rip;
 
-static int virtual_linux(void **unused)
+static void machine(void)
 {
 	const struct fake_options options = { 0 };
 
-	(void)unused;
 	fake_machine(&options);
+}
+
+static int go_virtual(void)
+{
 	fake_boot();
 	mercury_boot.nr_hidden = 2;
 	mercury_boot.hidden[0] = (struct mercury_range){ HIDDEN, HIDDEN + PAGE_2M };
@@ -32,6 +39,41 @@ static int virtual_linux(void **unused)
 	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
 	rip = fake.cpu.rip;
 	return 0;
+}
+
+static int virtual_linux(void **unused)
+{
+	(void)unused;
+	machine();
+	return go_virtual();
+}
+
+/* The fake's second variable range, UC; it has 48 bits of physical address. */
+static void set_uncached(uint64_t base, uint64_t size)
+{
+	fake_set_msr(MSR_IA32_MTRR_PHYSBASE(1), base | MEMORY_TYPE_UC);
+	fake_set_msr(MSR_IA32_MTRR_PHYSMASK(1), (0xfffffffff000 & ~(size - 1)) |
+						MTRR_PHYSMASK_VALID);
+}
+
+/* EPT without pages of 1 GiB, as before Haswell; 64 KiB of UC in the second MByte above RAM. */
+static int virtual_with_2m(void **unused)
+{
+	(void)unused;
+	machine();
+	fake_set_msr(MSR_IA32_VMX_EPT_VPID_CAP,
+		     fake_get_msr(MSR_IA32_VMX_EPT_VPID_CAP) & ~VMX_CAP_EPT_1G);
+	set_uncached(BEYOND + 0x100000, 0x10000);
+	return go_virtual();
+}
+
+/* The upper half of the first GiB above RAM is UC. */
+static int virtual_with_divided_gib(void **unused)
+{
+	(void)unused;
+	machine();
+	set_uncached(BEYOND + GIB / 2, GIB / 2);
+	return go_virtual();
 }
 
 static enum fake_outcome violation(uint64_t pa, uint64_t qualification)
@@ -69,6 +111,92 @@ static void first_touch_maps_identity(void **unused)
 	assert_int_equal(page.order, P2M_ORDER_1G);
 	assert_int_equal(fake.cpu.rip, rip);
 	assert_false(steps());
+}
+
+/* One violation at `pa`, by reading; then it is there and the instruction runs again. */
+static void touch(uint64_t pa)
+{
+	assert_int_equal(violation(pa, VMX_QUAL_EPT_READ), FAKE_VIRTUAL);
+	assert_int_equal(lookup(pa).mfn, GFN(pa));
+	assert_int_equal(fake.cpu.rip, rip);
+	assert_false(steps());
+}
+
+static void assert_leaf(uint64_t pa, uint32_t order, uint32_t type)
+{
+	const struct p2m_page page = lookup(pa);
+
+	assert_int_equal(page.mfn, GFN(pa));
+	assert_int_equal(page.access, P2M_ALL);
+	assert_int_equal(page.order, order);
+	assert_int_equal(page.type, type);
+}
+
+static void assert_untouched(uint64_t pa)
+{
+	struct p2m_page page;
+
+	assert_false(p2m_lookup(&machine_p2m, GFN(pa), &page));
+}
+
+/* Without pages of 1 GiB: the 2 MiB of the touch and no more. */
+static void first_touch_with_2m_pages(void **unused)
+{
+	const uint64_t pa = BEYOND + 3 * PAGE_2M;
+
+	(void)unused;
+	assert_leaf(0x80000000, P2M_ORDER_2M, MEMORY_TYPE_WB);
+	touch(pa + 0x1234);
+	assert_leaf(pa, P2M_ORDER_2M, MEMORY_TYPE_WB);
+	assert_leaf(pa + PAGE_2M - PAGE_4K, P2M_ORDER_2M, MEMORY_TYPE_WB);
+	assert_untouched(pa - PAGE_4K);
+	assert_untouched(pa + PAGE_2M);
+	touch(pa + PAGE_2M);
+	assert_leaf(pa + PAGE_2M, P2M_ORDER_2M, MEMORY_TYPE_WB);
+	assert_untouched(pa + 2 * PAGE_2M);
+	assert_untouched(BEYOND + GIB);
+}
+
+/* 2 MiB of two types: each page has its own, wherever in them the touch was. */
+static void first_touch_of_divided_2m(void **unused)
+{
+	(void)unused;
+	touch(BEYOND + 0x1ff000);
+	assert_leaf(BEYOND, P2M_ORDER_4K, MEMORY_TYPE_WB);
+	assert_leaf(BEYOND + 0xff000, P2M_ORDER_4K, MEMORY_TYPE_WB);
+	assert_leaf(BEYOND + 0x100000, P2M_ORDER_4K, MEMORY_TYPE_UC);
+	assert_leaf(BEYOND + 0x10f000, P2M_ORDER_4K, MEMORY_TYPE_UC);
+	assert_leaf(BEYOND + 0x110000, P2M_ORDER_4K, MEMORY_TYPE_WB);
+	assert_leaf(BEYOND + 0x1ff000, P2M_ORDER_4K, MEMORY_TYPE_WB);
+	assert_untouched(BEYOND + PAGE_2M);
+}
+
+/* 1 GiB of two types: all of it at once, in pages that do not straddle the border. */
+static void first_touch_of_a_divided_gib(void **unused)
+{
+	const uint64_t border = BEYOND + GIB / 2;
+
+	(void)unused;
+	touch(BEYOND + 0x1234);
+	assert_leaf(BEYOND, P2M_ORDER_2M, MEMORY_TYPE_WB);
+	assert_leaf(border - PAGE_4K, P2M_ORDER_2M, MEMORY_TYPE_WB);
+	assert_leaf(border, P2M_ORDER_2M, MEMORY_TYPE_UC);
+	assert_leaf(BEYOND + GIB - PAGE_4K, P2M_ORDER_2M, MEMORY_TYPE_UC);
+	assert_untouched(BEYOND - PAGE_4K);
+	assert_untouched(BEYOND + GIB);
+	touch(BEYOND + GIB + 0x1234);
+	assert_leaf(BEYOND + GIB, P2M_ORDER_1G, MEMORY_TYPE_WB);
+}
+
+/* The last page that 48 bits of physical address name. */
+static void first_touch_of_the_last_page(void **unused)
+{
+	const uint64_t last = (UINT64_C(1) << 48) - PAGE_4K;
+
+	(void)unused;
+	touch(last);
+	assert_leaf(last, P2M_ORDER_1G, MEMORY_TYPE_WB);
+	assert_untouched(last - GIB);
 }
 
 /* Another CPU resolved it: "just try again". */
@@ -260,6 +388,10 @@ static void first_touch_keeps_hidden_pages(void **unused)
 #define T(name) cmocka_unit_test_setup(name, virtual_linux)
 static const struct CMUnitTest tests[] = {
 	T(first_touch_maps_identity),
+	cmocka_unit_test_setup(first_touch_with_2m_pages, virtual_with_2m),
+	cmocka_unit_test_setup(first_touch_of_divided_2m, virtual_with_2m),
+	cmocka_unit_test_setup(first_touch_of_a_divided_gib, virtual_with_divided_gib),
+	T(first_touch_of_the_last_page),
 	T(resolved_meanwhile),
 	T(hidden_write_is_dropped),
 	T(hidden_write_to_a_chunk_is_dropped),

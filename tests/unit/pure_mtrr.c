@@ -1,41 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Memory types from MTRRs: precedence, layouts of real kinds of machines, and brute force. */
-#include "unit.h"
+/* Memory types from MTRRs: precedence and brute force. Layouts: pure_mtrr_layouts.c. */
+#include "pure_mtrr.h"
 
 #include "insn.h"
-#include "mtrr.h"
 #include "x86/cpuid.h"
 #include "x86/msr.h"
 #include "x86/mtrr.h"
-
-enum { UC = 0, WC = 1, WT = 4, WP = 5, WB = 6 };
-
-#define PAGE UINT64_C(0x1000)
-#define MB UINT64_C(0x100000)
-#define GB UINT64_C(0x40000000)
-
-#define E 0x800
-#define FE 0x400
-
-/* A variable range as /proc/mtrr shows it: a power of two, aligned to itself. */
-static void add(struct mtrr_state *m, uint64_t base, uint64_t size, uint32_t type)
-{
-	m->base[m->variable] = base | type;
-	m->mask[m->variable++] = (((UINT64_C(1) << m->maxphyaddr) - 1) & ~(size - 1)) | 0x800;
-}
-
-static struct mtrr_state state_of(uint64_t def_type)
-{
-	return (struct mtrr_state){ .def_type = def_type, .has_fixed = true, .maxphyaddr = 39 };
-}
-
-static uint32_t type_at(const struct mtrr_state *m, uint64_t address)
-{
-	uint32_t type = 0xff;
-
-	assert_true(mtrr_type(m, address, PAGE, &type));
-	return type;
-}
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
@@ -118,7 +88,7 @@ static void reads_only_what_is_there(void **state)
  */
 static void disabled_means_uncached_everywhere(void **state)
 {
-	struct mtrr_state m = state_of(FE | WB);
+	struct mtrr_state m = state_of(DEF_FE | WB);
 	uint32_t type;
 
 	(void)state;
@@ -139,7 +109,7 @@ static void default_type(void **state)
 
 	(void)state;
 	for (i = 0; i < 5; i++) {
-		struct mtrr_state m = state_of(E | types[i]);
+		struct mtrr_state m = state_of(DEF_E | types[i]);
 
 		assert_int_equal(type_at(&m, 0), types[i]);
 		assert_int_equal(type_at(&m, 77 * GB), types[i]);
@@ -153,7 +123,7 @@ static void default_type(void **state)
 static void fixed_come_before_variable(void **state)
 {
 	static const uint32_t types[] = { UC, WC, WT, WP, WB };
-	struct mtrr_state m = state_of(E | FE | WC);
+	struct mtrr_state m = state_of(DEF_E | DEF_FE | WC);
 	unsigned int i, n = 0;
 	uint64_t at;
 
@@ -171,17 +141,17 @@ static void fixed_come_before_variable(void **state)
 	assert_int_equal(type_at(&m, 0x100000), WB);
 }
 
-/* FE off, or no fixed registers at all: the variable ones decide below 1 MByte too. */
+/* DEF_FE off, or no fixed registers at all: the variable ones decide below 1 MByte too. */
 static void fixed_disabled(void **state)
 {
-	struct mtrr_state m = state_of(E | WC);
+	struct mtrr_state m = state_of(DEF_E | WC);
 
 	(void)state;
 	memset(m.fixed, WP, sizeof(m.fixed));
 	add(&m, 0, 512 * 1024, WB);
 	assert_int_equal(type_at(&m, 0x7f000), WB);
 	assert_int_equal(type_at(&m, 0x80000), WC);
-	m.def_type |= FE;
+	m.def_type |= DEF_FE;
 	assert_int_equal(type_at(&m, 0x7f000), WP);
 	m.has_fixed = false;
 	assert_int_equal(type_at(&m, 0x7f000), WB);
@@ -190,7 +160,7 @@ static void fixed_disabled(void **state)
 /* SDM vol. 3, 12.11.2.3: a register whose V (bit 11 of the mask) is 0 does not count. */
 static void invalid_registers_do_not_count(void **state)
 {
-	struct mtrr_state m = state_of(E | WB);
+	struct mtrr_state m = state_of(DEF_E | WB);
 	uint32_t type;
 
 	(void)state;
@@ -224,7 +194,7 @@ static void overlaps(void **state)
 	(void)state;
 	for (n = 2; n <= 3; n++) {
 		for (i = 0; i < 5 * 5 * (n == 3 ? 5u : 1u); i++) {
-			struct mtrr_state m = state_of(E | WP);
+			struct mtrr_state m = state_of(DEF_E | WP);
 			unsigned int k, rest = i, set = 0;
 
 			for (k = 0; k < n; k++, rest /= 5) {
@@ -240,7 +210,7 @@ static void overlaps(void **state)
 /* The default type takes no part where a register matches. */
 static void default_does_not_mix(void **state)
 {
-	struct mtrr_state m = state_of(E | UC);
+	struct mtrr_state m = state_of(DEF_E | UC);
 
 	(void)state;
 	add(&m, GB, GB, WB);
@@ -255,7 +225,7 @@ static void default_does_not_mix(void **state)
  */
 static void masks_with_holes(void **state)
 {
-	struct mtrr_state m = state_of(E | UC);
+	struct mtrr_state m = state_of(DEF_E | UC);
 	unsigned int i;
 	uint32_t type;
 
@@ -278,7 +248,7 @@ static void masks_with_holes(void **state)
  */
 static void mask_bits_beyond_the_width_compare_nothing(void **state)
 {
-	struct mtrr_state m = state_of(E | UC);
+	struct mtrr_state m = state_of(DEF_E | UC);
 
 	(void)state;
 	m.base[0] = GB | WB;
@@ -290,100 +260,6 @@ static void mask_bits_beyond_the_width_compare_nothing(void **state)
 	assert_int_equal(type_at(&m, GB), WB);
 	assert_int_equal(type_at(&m, 65 * GB), WB);
 	assert_int_equal(type_at(&m, 66 * GB), UC);
-}
-
-/* --- Layouts ---------------------------------------------------------------------------------- */
-
-struct piece {
-	uint64_t start, end;
-	uint32_t type;
-};
-
-/* What every PC says of its first MByte: RAM, the VGA hole, ROM shadows. */
-static void pc_fixed(struct mtrr_state *m)
-{
-	memset(m->fixed, WB, 2 * 8);
-	memset(m->fixed + 2, UC, 8);
-	memset(m->fixed + 3, WP, 8 * 8);
-}
-
-#define PC_LOW { 0, 0xa0000, WB }, { 0xa0000, 0xc0000, UC }, { 0xc0000, 0x100000, WP }
-
-static void check_layout(const struct mtrr_state *m, const struct piece *p, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		uint64_t middle = (p[i].start + p[i].end) / 2 & ~(PAGE - 1);
-
-		assert_int_equal(type_at(m, p[i].start), p[i].type);
-		assert_int_equal(type_at(m, middle), p[i].type);
-		assert_int_equal(type_at(m, p[i].end - PAGE), p[i].type);
-		assert_true(i == 0 || p[i].start == p[i - 1].end);
-	}
-}
-
-/* A two-socket server, 46 bits: default WB, holes for MMIO below 4 GB and at the top. */
-static void layout_of_a_server(void **state)
-{
-	static const struct piece pieces[] = {
-		PC_LOW,
-		{ 0x100000, 2 * GB, WB },
-		{ 2 * GB, 4 * GB, UC },
-		{ 4 * GB, UINT64_C(0x380000000000), WB },
-		{ UINT64_C(0x380000000000), UINT64_C(0x400000000000), UC },
-	};
-	struct mtrr_state m = state_of(E | FE | WB);
-	uint32_t type;
-
-	(void)state;
-	m.maxphyaddr = 46;
-	pc_fixed(&m);
-	add(&m, 2 * GB, 2 * GB, UC);
-	add(&m, UINT64_C(0x380000000000), UINT64_C(0x80000000000), UC);
-	assert_int_equal(m.mask[0], 0x3fff80000800);
-	assert_int_equal(m.mask[1], 0x380000000800);
-	check_layout(&m, pieces, sizeof(pieces) / sizeof(pieces[0]));
-	/* Pages of 1 GiB everywhere but for the first. */
-	assert_false(mtrr_type(&m, 0, GB, &type));
-	assert_true(mtrr_type(&m, GB, GB, &type) && type == WB);
-	assert_true(mtrr_type(&m, 3 * GB, GB, &type) && type == UC);
-	assert_true(mtrr_type(&m, 4 * GB, GB, &type) && type == WB);
-}
-
-/*
- * A laptop with 8 GB, 39 bits: default UC, WB for what RAM there is in powers of two, UC on top for
- * the graphics' and the firmware's part below 4 GB and for the tail of RAM above it.
- */
-static void layout_of_a_laptop(void **state)
-{
-	static const struct piece pieces[] = {
-		PC_LOW,
-		{ 0x100000, UINT64_C(0xdb800000), WB },
-		{ UINT64_C(0xdb800000), 4 * GB, UC },
-		{ 4 * GB, UINT64_C(0x21f600000), WB },
-		{ UINT64_C(0x21f600000), 64 * GB, UC },
-	};
-	struct mtrr_state m = state_of(E | FE | UC);
-	uint32_t type;
-
-	(void)state;
-	pc_fixed(&m);
-	add(&m, 0, 8 * GB, WB);
-	add(&m, 8 * GB, 512 * MB, WB);
-	add(&m, UINT64_C(0xe0000000), 512 * MB, UC);
-	add(&m, UINT64_C(0xdc000000), 64 * MB, UC);
-	add(&m, UINT64_C(0xdb800000), 8 * MB, UC);
-	add(&m, UINT64_C(0x21f800000), 8 * MB, UC);
-	add(&m, UINT64_C(0x21f600000), 2 * MB, UC);
-	assert_int_equal(m.mask[0], 0x7e00000800);
-	assert_int_equal(m.mask[6], 0x7fffe00800);
-	check_layout(&m, pieces, sizeof(pieces) / sizeof(pieces[0]));
-	assert_true(mtrr_type(&m, GB, GB, &type) && type == WB);
-	assert_false(mtrr_type(&m, 3 * GB, GB, &type));
-	assert_false(mtrr_type(&m, 8 * GB, GB, &type));
-	assert_true(mtrr_type(&m, UINT64_C(0x21f600000), 2 * MB, &type) && type == UC);
-	assert_true(mtrr_type(&m, UINT64_C(0x21f400000), 2 * MB, &type) && type == WB);
 }
 
 /* --- Brute force ------------------------------------------------------------------------------ */
@@ -402,7 +278,7 @@ static uint64_t random_below(uint64_t bound)
 static struct mtrr_state random_state(void)
 {
 	static const uint32_t types[] = { UC, WC, WT, WP, WB };
-	static const uint64_t def[] = { E, E | FE, E | FE, FE, 0 };
+	static const uint64_t def[] = { DEF_E, DEF_E | DEF_FE, DEF_E | DEF_FE, DEF_FE, 0 };
 	struct mtrr_state m = state_of(def[random_below(5)] | types[random_below(5)]);
 	uint32_t n = (uint32_t)random_below(5), i;
 
@@ -427,9 +303,9 @@ static uint32_t reference(const struct mtrr_state *m, uint64_t address)
 	unsigned int set = 0;
 	uint32_t i;
 
-	if (!(m->def_type & E))
+	if (!(m->def_type & DEF_E))
 		return UC;
-	if (address < MB && m->has_fixed && m->def_type & FE) {
+	if (address < MB && m->has_fixed && m->def_type & DEF_FE) {
 		uint64_t n = address < 0x80000 ? address >> 16 :
 			     address < 0xc0000 ? 8 + ((address - 0x80000) >> 14) :
 						 24 + ((address - 0xc0000) >> 12);
@@ -497,8 +373,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(default_does_not_mix),
 	cmocka_unit_test(masks_with_holes),
 	cmocka_unit_test(mask_bits_beyond_the_width_compare_nothing),
-	cmocka_unit_test(layout_of_a_server),
-	cmocka_unit_test(layout_of_a_laptop),
 	cmocka_unit_test(uniformity_against_page_by_page),
 };
 
