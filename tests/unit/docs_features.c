@@ -55,8 +55,6 @@ static void print_in_use(FILE *out, const char *where, const char *bits)
 		fprintf(out, "as soon as CPUID shows it");
 	else if (is(where, "TD_GUEST"))
 		fprintf(out, "CPUID 21 names it");
-	else if (is(where, "PEBS_ENABLE"))
-		fprintf(out, "IA32_PEBS_ENABLE");
 	else if (is(where, "RTIT_CTL"))
 		fprintf(out, "IA32_RTIT_CTL.TraceEn");
 	else if (is(where, "CR4"))

@@ -20,7 +20,7 @@ static struct {
 	bool garbage;            /* leaves that do not exist answer with all bits set             */
 	bool td_guest;
 	char td_wrong; /* a register of the trust domain's name that has another one's            */
-	uint64_t cr4, rtit_ctl, pebs_enable;
+	uint64_t cr4, rtit_ctl;
 	uint32_t secondary;
 } cpu;
 
@@ -108,8 +108,6 @@ bool insn_rdmsr_safe(uint32_t msr, uint64_t *value)
 		*value = (uint64_t)cpu.secondary << 32;
 	else if (msr == 0x570)
 		*value = cpu.rtit_ctl;
-	else if (msr == 0x3f1)
-		*value = cpu.pebs_enable;
 	return true;
 }
 
@@ -280,21 +278,6 @@ static void refused_while_pt_traces(void **state)
 	must_refuse("PT", "Intel PT is tracing");
 }
 
-/* A bit for each counter, general and fixed. */
-static void refused_while_pebs_samples(void **state)
-{
-	const struct bit ds = { 1, 0, 'd', 21 };
-	unsigned int bit;
-
-	(void)state;
-	cpu.shown = &ds;
-	must_choose("PEBS", 0);
-	for (bit = 0; bit < 64; bit++) {
-		cpu.pebs_enable = UINT64_C(1) << bit;
-		must_refuse("PEBS", "PEBS is sampling");
-	}
-}
-
 /* Its use cannot be seen: what CPUID shows may be used at any time. */
 static void refused_where_cpuid_shows_it(void **state)
 {
@@ -351,6 +334,7 @@ static const struct {
 	{ "TME", { 7, 0, 'c', 13 }, 0 },
 	{ "RTM", { 7, 0, 'b', 11 }, 0 },
 	{ "BUS_LOCK_DETECT", { 7, 0, 'c', 24 }, 0 },
+	{ "PEBS", { 1, 0, 'd', 21 }, 0 },
 	{ "ARCH_LBR", { 7, 0, 'd', 19 }, 0 },
 	{ "HRESET", { 7, 1, 'a', 22 }, 0 },
 	{ "LKGS", { 7, 1, 'a', 18 }, 0 },
@@ -400,7 +384,6 @@ static const struct {
 	struct bit cpuid;
 } others[] = {
 	{ "PT", { 7, 0, 'b', 25 } },
-	{ "PEBS", { 1, 0, 'd', 21 } },
 	{ "MSRLIST", { 7, 1, 'a', 27 } },
 	{ "TDX", { 0 } },
 };
@@ -526,7 +509,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(control_missing_is_refused_by_name),
 	cmocka_unit_test(refused_while_its_bit_of_cr4_is_set),
 	cmocka_unit_test_setup(refused_while_pt_traces, fresh_cpu),
-	cmocka_unit_test_setup(refused_while_pebs_samples, fresh_cpu),
 	cmocka_unit_test_setup(refused_where_cpuid_shows_it, fresh_cpu),
 	cmocka_unit_test_setup(refused_in_a_trust_domain, fresh_cpu),
 	cmocka_unit_test(supported_asks_for_nothing),

@@ -43,6 +43,8 @@
 	P(INVEPT, exit_undefined, "always", "#UD")                                                 \
 	P(INVVPID, exit_undefined, "always", "#UD")                                                \
 	P(XSETBV, exit_xsetbv, "always, CPL 0", "executed in the VMM; its #GP is Linux's")         \
-	P(VMFUNC, exit_undefined, "if the CPU lets it exit", "#UD")
+	P(VMFUNC, exit_undefined, "if the CPU lets it exit", "#UD")                                \
+	P(SEAMCALL, exit_undefined, "if the CPU has it", "#UD: SEAM belongs to the bare machine")  \
+	P(TDCALL, exit_undefined, "if the CPU has it", "#UD")
 
 #endif

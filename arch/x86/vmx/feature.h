@@ -28,17 +28,10 @@ enum vmx_fact {
 	FACT_FEATURE_CONTROL,
 	FACT_EFER,
 	FACT_RTIT_CTL,
-	FACT_PEBS_ENABLE,
 	FACT_VMX_BASIC,
 	FACT_CR4,
 	FACT_NR
 };
-
-/*
- * IA32_PEBS_ENABLE: which counters sample depends on the model. SDM vol. 3, 20.3.1.1.1, Processor
- * Event Based Sampling (PEBS)
- */
-#define PEBS_ENABLE_ANY		UINT64_MAX
 
 /*
  * The table: F(name, CPUID feature or NONE, secondary control or NONE, where its use is seen, bits
@@ -83,8 +76,6 @@ enum vmx_fact {
 	  "SMX (CR4.SMXE) is on, a measured launch owns VT-x: boot without tboot")                 \
 	F(PT, PT, NONE, RTIT_CTL, RTIT_CTL_TRACE_EN, REFUSED,                                      \
 	  "Intel PT is tracing: stop perf record -e intel_pt")                                     \
-	F(PEBS, DS, NONE, PEBS_ENABLE, PEBS_ENABLE_ANY, REFUSED,                                   \
-	  "PEBS is sampling, into memory that the VMM does not map: stop perf record")             \
 	F(MSRLIST, MSRLIST, NONE, CPUID, 1, REFUSED,                                               \
 	  "the CPU has RDMSRLIST and WRMSRLIST, which need a tertiary control; not supported yet") \
 	F(TDX, NONE, NONE, TD_GUEST, 1, REFUSED,                                                   \
@@ -131,6 +122,8 @@ enum vmx_fact {
 	  "what exits aborts a transaction anyway; DR7 and DEBUGCTL travel in the VMCS")           \
 	F(BUS_LOCK_DETECT, BUS_LOCK_DETECT, NONE, NOWHERE, 0, SUPPORTED,                           \
 	  "its bit is in DEBUGCTL, which travels in the VMCS; the exit for it is off")             \
+	F(PEBS, DS, NONE, NOWHERE, 0, SUPPORTED,                                                   \
+	  "records go to Linux's cpu_entry_area, which the VMM's page tables map for that; BTS too") \
 	F(ARCH_LBR, ARCH_LBR, NONE, NOWHERE, 0, SUPPORTED,                                         \
 	  "IA32_LBR_CTL stays on across exits: branches of the VMM are recorded among Linux's")    \
 	F(HRESET, HRESET, NONE, NOWHERE, 0, SUPPORTED,                                             \

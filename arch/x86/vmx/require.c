@@ -50,7 +50,6 @@ void vmx_facts_read(struct vmx_facts *facts)
 	facts->value[FACT_EFER] = insn_rdmsr(MSR_IA32_EFER);
 	facts->value[FACT_CR4] = insn_read_cr4();
 	facts->value[FACT_RTIT_CTL] = msr_or_zero(MSR_IA32_RTIT_CTL);
-	facts->value[FACT_PEBS_ENABLE] = msr_or_zero(MSR_IA32_PEBS_ENABLE);
 	facts->value[FACT_FEATURE_CONTROL] = msr_or_zero(MSR_IA32_FEATURE_CONTROL);
 	facts->value[FACT_VMX_BASIC] = msr_or_zero(MSR_IA32_VMX_BASIC);
 }

@@ -8,6 +8,7 @@
 #include "ept.h"
 #include "ept_fault.h"
 #include "event.h"
+#include "feature.h"
 #include "insn.h"
 #include "mtrr.h"
 #include "require.h"
@@ -190,8 +191,7 @@ static void fill_msr_bitmap(void)
 }
 
 /* CR4 bits whose change must exit: VMXE is ours; the others are features not handled. */
-#define CR4_OWNED (CR4_VMXE | CR4_LA57 | CR4_SMXE | CR4_KL | CR4_CET | CR4_PKS | CR4_UINTR |       \
-		   CR4_LASS | CR4_LAM_SUP | CR4_FRED)
+#define CR4_OWNED (CR4_VMXE | VMX_CR4_REFUSED)
 #define CR0_OWNED (CR0_PE | CR0_PG | CR0_NE)
 
 static bool write_constants(struct cpu *cpu)
