@@ -1,32 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A Linux that pries: finds the VMM's image in physical memory while native, by its first bytes, and
- * reads and writes there by physical address afterwards. /proc/mercury-peek: each read gives the
- * address and the eight bytes there; each write puts eight bytes 0xff there.
+ * A Linux that pries: finds the VMM's image in physical memory while native, by its header, and reads
+ * and writes there by physical address afterwards. /proc/mercury-peek: each read gives the eight bytes
+ * there; each write puts eight bytes 0xff there.
  */
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 
-/* "\0MERCURY" and ABI version 1, not spelt out, so that this module's own text does not match. */
-static u64 magic = ~0x5952554352454d00ULL;
+#include "abi/mercury.h"
 
 static u64 *found;
 
-static bool is_image(const u64 *page)
+static bool is_hidden(const struct mercury_boot *boot, u64 pa)
 {
-	return page[0] == ~READ_ONCE(magic) && (u32)page[1] == 1 && !(page[3] % PAGE_SIZE);
+	u32 i;
+
+	for (i = 0; i < boot->nr_hidden; i++)
+		if (pa >= boot->hidden[i].start && pa < boot->hidden[i].end &&
+		    boot->hidden[i].end - boot->hidden[i].start <= SZ_2M)
+			return true;
+	return false;
 }
 
-/* The image in the window begins a page; the copy in the module's file is gone after load. */
+/*
+ * The window's image alone knows that its own page is to be hidden, and the root of the VMM's page
+ * tables too. Copies that the module's file and its loading left in memory have not been told; what
+ * follows them is anything.
+ */
+static bool is_image(const void *page)
+{
+	const struct mercury_header *header = page;
+	const struct mercury_boot *boot = page + header->boot;
+
+	return header->magic == MERCURY_MAGIC && header->abi_version == MERCURY_ABI_VERSION &&
+	       header->boot < header->memory_size &&
+	       pfn_valid(PHYS_PFN(__pa(page) + header->memory_size)) && boot->nr_hidden &&
+	       boot->nr_hidden <= MERCURY_MAX_HIDDEN && is_hidden(boot, __pa(page)) &&
+	       is_hidden(boot, boot->vmm_root) && PAGE_ALIGNED(boot->vmm_root);
+}
+
 static int find(unsigned long start, unsigned long pages, void *unused)
 {
 	unsigned long pfn;
 
 	for (pfn = start; pfn < start + pages; pfn++)
-		if (pfn_valid(pfn) && !PageSlab(pfn_to_page(pfn)) && is_image(pfn_to_kaddr(pfn)))
+		if (pfn_valid(pfn) && is_image(pfn_to_kaddr(pfn)))
 			found = pfn_to_kaddr(pfn);
 	return 0;
 }
