@@ -96,10 +96,23 @@ static void check_all(const char *after)
 	check_no_leak(0);
 }
 
+/* What is mapped has the type that its target has now. */
+static void model_retype(void)
+{
+	uint64_t gfn;
+
+	for (gfn = 0; gfn < PAGES; gfn++)
+		if (model[gfn].mapped && !model[gfn].hidden)
+			model[gfn].type = model_type(model[gfn].mfn);
+}
+
 /* --- Random operations ------------------------------------------------------------------------ */
 
 /* May an operation write single pages into hidden chunks, whose table is shared? */
 static bool into_hidden;
+
+/* Do the memory types change between operations? Has the machine pages of 1 GiB? */
+static bool retyping, has_1g;
 
 static bool touches_hidden(uint64_t gfn, uint64_t end)
 {
@@ -158,7 +171,7 @@ static const char *step_map(void)
 
 static const char *step_set(void)
 {
-	struct p2m_page p = { .order = orders[random_below(32) ? random_below(2) : 2],
+	struct p2m_page p = { .order = orders[random_below(32) || !has_1g ? random_below(2) : 2],
 			      .access = random_access(), .type = random_below(2) ? WB : UC };
 	uint64_t gfn = random_block(p.order), size = UINT64_C(1) << p.order;
 
@@ -218,7 +231,8 @@ static const char *step_collapse(void)
 	before = p.order;
 	done = p2m_collapse(&p2m, gfn, order);
 	if (mapped && before <= order)
-		assert_int_equal(done, model_uniform(gfn, UINT64_C(1) << order));
+		assert_int_equal(done, order <= p2m.format->max_order &&
+					       model_uniform(gfn, UINT64_C(1) << order));
 	if (mapped && done)
 		assert_int_equal(look(gfn).order, order);
 	return "collapse";
@@ -246,13 +260,40 @@ static const char *step_drop(void)
 	return "drop";
 }
 
+/* One of the near ranges comes or goes; or all do, until the next time. */
+static const char *step_retype(void)
+{
+	if (!(mtrrs.def_type & 0x800) || random_below(8) == 0)
+		mtrrs.def_type ^= 0x800;
+	else
+		mtrrs.mask[random_below(mtrrs.variable - 1)] ^= 0x800;
+	assert_int_equal(p2m_retype(&p2m, &mtrrs), MERCURY_E_OK);
+	model_retype();
+	check_pages(0, PAGES, "retype");
+	return "retype";
+}
+
+/* No leaf is larger than the machine has. */
+static void check_orders(void)
+{
+	struct p2m_page p;
+	uint64_t gfn;
+
+	for (gfn = 0; gfn < PAGES; gfn += F2M)
+		if (p2m_lookup(&p2m, gfn, &p))
+			assert_in_range(p.order, 0, p2m.format->max_order);
+}
+
 /* Types that change between chunks; inside a chunk it takes single pages to map that. */
 static void odd_types(void)
 {
 	add_type(3 * 2 * MB, 2 * MB, UC);
 	add_type(GB + 4 * MB, 4 * MB, UC);
-	if (into_hidden)
+	if (into_hidden || retyping)
 		add_type(5 * 2 * MB + 64 * PAGE, 64 * PAGE, WT);
+	/* What a page's target is of, not the page: far from all pages. */
+	if (retyping)
+		add_type(128 * GB, 128 * GB, WT);
 }
 
 static void walk_randomly(void **state, uint64_t with_seed, unsigned int steps)
@@ -263,12 +304,15 @@ static void walk_randomly(void **state, uint64_t with_seed, unsigned int steps)
 						      step_drop };
 	unsigned int i;
 
-	setup_p2m(state);
+	(void)state;
+	fresh_pool(POOL_PAGES);
+	assert_int_equal(p2m_init(&p2m, ept_format(has_1g), &mtrrs, ZERO_PA, SINK_PA), MERCURY_E_OK);
 	odd_types();
 	memset(model, 0, sizeof(model));
 	seed = with_seed;
 	for (i = 0; i < steps; i++) {
-		const char *done = kinds[random_below(10)]();
+		const char *done = retyping && random_below(12) == 0 ? step_retype() :
+								       kinds[random_below(10)]();
 
 		check_pages(0, 8 * F2M, done);
 		if (i % 64 == 63)
@@ -278,21 +322,44 @@ static void walk_randomly(void **state, uint64_t with_seed, unsigned int steps)
 			assert_int_equal(p2m_map_identity(&p2m, 0, PAGES * PAGE), MERCURY_E_OK);
 			model_identity(0, PAGES);
 		}
+		check_orders();
 	}
 	check_all("all");
 }
 
 static void random_walk(void **state)
 {
-	into_hidden = false;
+	into_hidden = retyping = false;
+	has_1g = true;
 	walk_randomly(state, 0x4d65726375727931, 2500);
 }
 
 /* The same, with single pages mapped into hidden chunks. */
 static void random_walk_into_hidden_chunks(void **state)
 {
-	into_hidden = true;
+	into_hidden = has_1g = true;
+	retyping = false;
 	walk_randomly(state, 0x5650324d32303037, 1000);
+}
+
+/* The same, while memory types change. */
+static void random_walk_while_types_change(void **state)
+{
+	into_hidden = retyping = has_1g = true;
+	walk_randomly(state, 0x4d54525254595045, 600);
+}
+
+/* And on a machine that has no pages of 1 GiB. */
+static void random_walk_with_2m(void **state)
+{
+	into_hidden = retyping = true;
+	has_1g = false;
+	walk_randomly(state, 0x32303132495642, 600);
+	/* Of one type throughout, and yet not one page. */
+	mtrrs.def_type = 0;
+	assert_int_equal(p2m_map_identity(&p2m, 0, GB), MERCURY_E_OK);
+	assert_false(p2m_collapse(&p2m, 0, P2M_ORDER_1G));
+	check_orders();
 }
 
 /* --- Several CPUs ------------------------------------------------------------------------------- */
@@ -507,6 +574,8 @@ static void init_without_memory(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(random_walk),
 	cmocka_unit_test(random_walk_into_hidden_chunks),
+	cmocka_unit_test(random_walk_while_types_change),
+	cmocka_unit_test(random_walk_with_2m),
 	cmocka_unit_test(several_cpus),
 	cmocka_unit_test(exhausted_at_each_allocation),
 	cmocka_unit_test(goes_on_after_exhaustion),
