@@ -143,6 +143,23 @@ static void vmm_fatal_gives_the_machine_back(void **unused)
 }
 
 #define T(name) cmocka_unit_test_setup(name, native_linux)
+/* A CPU that comes back is set up anew: "prepare/discard: allocate and build; reversible". */
+static void cpu_that_comes_back_is_built_anew(void **unused)
+{
+	struct cpu *cpu = fake_vmm_cpu();
+	const struct mercury_cpu_boot boot = { cpu->gdt_rw, cpu->root_pa, cpu->vmcs_pa,
+					       cpu->vmxon_pa };
+
+	(void)unused;
+	assert_int_equal(cpu_shared(cpu)->is_warm, 1);
+	assert_int_equal(fake_gate(MERCURY_CALL_INIT_CPU, 0, (uint64_t)&boot), FAKE_RETURNED);
+	assert_int_equal(cpu->mode, MODE_NATIVE);
+	assert_int_equal(cpu_shared(cpu)->is_warm, 0);
+	assert_int_equal(fake_gate(MERCURY_CALL_PREPARE, 0, 0), FAKE_RETURNED);
+	assert_int_equal(cpu_shared(cpu)->is_warm, 1);
+	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
+}
+
 static const struct CMUnitTest tests[] = {
 	T(calls_that_do_not_fit),
 	T(calls_that_do_not_exist),
@@ -150,6 +167,7 @@ static const struct CMUnitTest tests[] = {
 	T(failed_vote_revokes),
 	T(vmm_fatal_stops_when_native),
 	T(vmm_fatal_gives_the_machine_back),
+	T(cpu_that_comes_back_is_built_anew),
 };
 
 UNIT_MAIN(tests)
