@@ -210,9 +210,12 @@ static int switch_all(enum mercury_mode mode)
 
 	cpus_read_lock();
 	is_virtual = count_virtual();
-	if (is_virtual != (mode == MERCURY_VIRTUAL ? num_online_cpus() : 0)) {
-		/* Some virtual, some not: by way of native, where every CPU votes anew. */
-		if (is_virtual || mode == MERCURY_NATIVE)
+	if (is_virtual != (mode == MERCURY_VIRTUAL ? num_online_cpus() : 0) || mode != current_mode) {
+		/*
+		 * Some virtual, some not: by way of native, where every CPU votes anew. So too if all
+		 * went native by themselves: each gives back CR4.VMXE.
+		 */
+		if (is_virtual || current_mode == MERCURY_VIRTUAL || mode == MERCURY_NATIVE)
 			error = all_to_native();
 		if (!error && mode == MERCURY_VIRTUAL)
 			error = all_to_virtual();

@@ -187,7 +187,7 @@ struct mercury_cpu_shared {
 	mer_u64 exits[MERCURY_EXIT_REASONS]; /* VM exits by basic exit reason                     */
 	mer_u64 nmis_in_root;         /* NMIs that arrived while the VMM ran                      */
 	mer_u64 mcs_in_root;          /* machine checks that did                                  */
-	mer_u64 dropped_writes;       /* writes to the hidden window                              */
+	mer_u64 dropped_writes;       /* violations by writes to the hidden window                */
 	mer_u64 forced;               /* times this CPU went native without the call              */
 	mer_u64 asks_leave;           /* the VMM asks Linux, by an NMI, to leave virtual mode     */
 	struct mercury_segment hidden[MERCURY_SEGMENTS_NR];

@@ -204,6 +204,42 @@ static void clearing_vmxe_goes_native(void **unused)
 }
 
 /*
+ * SDM vol. 2, MOV to and from Control Registers: #GP(0) for a bit that the CPU does not have and for
+ * the end of PAE or of paging in 64-bit mode. The exit comes before the CPU's own checks, and a CPU
+ * that goes native with such a value would fault there.
+ */
+static void control_register_values_that_fault(void **unused)
+{
+	const struct {
+		unsigned int number;
+		uint64_t set, clear;
+	} rows[] = {
+		{ 4, CR4_FRED, 0 },
+		{ 4, CR4_CET, 0 },
+		{ 4, CR4_LA57, 0 },
+		{ 4, 0, CR4_PAE | CR4_VMXE },
+		{ 0, 0, CR0_PG },
+		{ 0, 0, CR0_PE },
+		{ 0, CR0_NW, CR0_NE },
+		{ 0, UINT64_C(1) << 32, CR0_NE },
+	};
+	unsigned int i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t old = rows[i].number ? fake.cpu.cr4 : fake.cpu.cr0;
+		uint64_t at = fake.cpu.rip;
+
+		fake.cpu.gpr.r9 = (old | rows[i].set) & ~rows[i].clear;
+		assert_int_equal(fake_exit(VMX_REASON_CR_ACCESS, 9 << 8 | rows[i].number, 4),
+				 FAKE_VIRTUAL);
+		assert_injected(VECTOR_GP);
+		assert_int_equal(fake.cpu.rip, at);
+		assert_int_equal(rows[i].number ? fake.cpu.cr4 : fake.cpu.cr0, old);
+	}
+}
+
+/*
  * SDM vol. 2, XSETBV: #GP on an invalid value; a valid one takes effect, Linux's and ours are one.
  */
 static void xsetbv(void **unused)
@@ -431,6 +467,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(vmxoff_goes_native, virtual_linux),
 	cmocka_unit_test_setup(vmxoff_is_undefined_for_others, virtual_linux),
 	cmocka_unit_test_setup(clearing_vmxe_goes_native, virtual_linux),
+	cmocka_unit_test_setup(control_register_values_that_fault, virtual_linux),
 	cmocka_unit_test_setup(xsetbv, virtual_linux),
 	cmocka_unit_test_setup(invd_writes_back, virtual_linux),
 	cmocka_unit_test_setup(mtrr_writes_are_followed, virtual_linux),

@@ -155,6 +155,20 @@ static uint64_t gpr(struct cpu *cpu, unsigned int number)
 }
 
 /*
+ * Would MOV to CR0 or CR4 take the value? The exit comes before the processor's own checks. Bits that
+ * CR4 does not have, and in 64-bit mode the end of paging: SDM vol. 3, 2.5, Control Registers, and
+ * appendix A.8, VMX-Fixed Bits in CR4.
+ */
+static bool would_load(unsigned int number, uint64_t value)
+{
+	if (number == 4)
+		return !(value & ~insn_rdmsr(MSR_IA32_VMX_CR4_FIXED1)) && value & CR4_PAE &&
+		       !((value ^ insn_vmread(VMCS_CR4_READ_SHADOW)) & CR4_LA57);
+	return value & CR0_PE && value & CR0_PG && !(value >> 32) &&
+	       (!(value & CR0_NW) || value & CR0_CD);
+}
+
+/*
  * Only bits that the host owns exit: CR4.VMXE going away means the CPU to native, and so does a
  * change of a bit whose feature is not handled. relocate_kernel clears VMXE on page tables that do
  * not map the way back: there Linux only sees the bit gone.
@@ -166,6 +180,8 @@ static enum answer exit_cr_access(struct cpu *cpu)
 	if (VMX_QUAL_CR_TYPE(q) != VMX_CR_MOV_TO)
 		return UNKNOWN;
 	value = gpr(cpu, VMX_QUAL_CR_GPR(q));
+	if (!would_load(VMX_QUAL_CR_NUMBER(q), value))
+		return inject_gp();
 	if (VMX_QUAL_CR_NUMBER(q) == 4) {
 		insn_vmwrite(VMCS_GUEST_CR4, value | CR4_VMXE);
 		insn_vmwrite(VMCS_CR4_READ_SHADOW, value);
@@ -183,7 +199,8 @@ static enum answer exit_xsetbv(struct cpu *cpu)
 {
 	uint64_t value = (uint32_t)cpu->regs.rax | cpu->regs.rdx << 32;
 
-	if (!insn_xsetbv_safe((uint32_t)cpu->regs.rcx, value))
+	/* The privilege check comes before the exit, but not everywhere. */
+	if (guest_cpl() || !insn_xsetbv_safe((uint32_t)cpu->regs.rcx, value))
 		return inject_gp();
 	step_over();
 	return RESUME;

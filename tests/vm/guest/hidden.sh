@@ -25,7 +25,8 @@ while [ $i -lt 20 ]; do
 	echo > $PEEK
 	i=$((i + 1))
 done
-is "virtual: twenty writes were dropped and counted" "$(dropped)" 20
+# An interrupt between the violation and the write makes it fault once more.
+succeeds "virtual: twenty writes were dropped and counted" test "$(dropped)" -ge 20
 is "virtual: still zero is read there" "$(cat $PEEK)" 0000000000000000
 succeeds "virtual: every CPU is still a guest" hv --expect virtual
 

@@ -59,6 +59,7 @@
 	I(getsec, ".byte 0x0f, 0x37", SIGILL)                                                      \
 	I(rsm, ".byte 0x0f, 0xaa", SIGILL)                                                         \
 	I(xsetbv, "xsetbv", SIGSEGV)                                                               \
+	I(xsetbv_valid, "xgetbv; xsetbv", SIGSEGV)                                                 \
 	I(invd, "invd", SIGSEGV)                                                                   \
 	I(wbinvd, "wbinvd", SIGSEGV)                                                               \
 	I(rdmsr, "rdmsr", SIGSEGV)                                                                 \

@@ -23,8 +23,8 @@ cpuid 40000001.0
 cpuid 4fffffff.0"
 
 # Without SMX GETSEC is undefined before it could exit, and so is VMFUNC without VM functions. CR4,
-# CR0, CR3, DR7, WBINVD, HLT, RDPMC, RDTSC and the MSRs of the bitmap: none.
-EXITS="CPUID INVEPT INVVPID MSR_READ MSR_WRITE VMCALL VMCLEAR VMLAUNCH VMOFF VMON VMPTRLD VMPTRST \
+# CR0, CR3, DR7 (bits that the host does not own), WBINVD, HLT, RDPMC, RDTSC and the MSRs of the bitmap: none.
+EXITS="CPUID CR_ACCESS INVEPT INVVPID MSR_READ MSR_WRITE VMCALL VMCLEAR VMLAUNCH VMOFF VMON VMPTRLD VMPTRST \
 VMREAD VMRESUME VMWRITE XSETBV"
 
 each_cpu() {
@@ -102,6 +102,12 @@ sleep 3
 is "the others follow" "$(mode)" native
 succeeds "every CPU is native" hv --expect native
 like "last error says so" "$(field "last error")" "* went native by themselves*"
+succeeds "to virtual again" set_mode virtual
+probe vmxoff > "$WORK/vmxoff"
+sleep 3
+is "after VMXOFF on all CPUs the mode is native" "$(mode)" native
+is "CR4.VMXE is given back: VMXON is undefined" "$(probe vmxon 0)" "cpu0 vmxon: exception 6, 0"
+succeeds "and virtual again" set_mode virtual
 succeeds "the probes go" rmmod mercury_view
 succeeds "the module goes" rmmod mercury_vmx
 finish

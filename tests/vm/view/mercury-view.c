@@ -153,6 +153,10 @@ static void rewrite_dr7(struct outcome *o, u64 change)
 	P(cr4_tsd, flip_cr4(o, X86_CR4_TSD))                                                       \
 	P(cr4_bit_31, flip_cr4(o, 1UL << 31))                                                      \
 	P(cr4_bit_40, flip_cr4(o, 1UL << 40))                                                      \
+	P(cr4_smxe, flip_cr4(o, X86_CR4_SMXE))                                                     \
+	P(cr4_la57, flip_cr4(o, X86_CR4_LA57))                                                     \
+	P(cr0_no_paging, flip_cr0(o, X86_CR0_PG))                                                  \
+	P(cr0_no_protection, flip_cr0(o, X86_CR0_PE))                                              \
 	P(cr0_ts, flip_cr0(o, X86_CR0_TS))                                                         \
 	P(cr0_bit_40, flip_cr0(o, 1UL << 40))                                                      \
 	P(cr0_nw_alone, flip_cr0(o, X86_CR0_NW))                                                   \
