@@ -236,9 +236,9 @@ static const struct {
 	const char *word;
 } refused_in_cr4[] = {
 	{ "LA57", { 7, 0, 'c', 16 }, 12, "boot with no5lvl" },
-	{ "CET_IBT", { 7, 0, 'd', 20 }, 23, "boot with ibt=off nousershstk" },
-	{ "CET_SS", { 7, 0, 'c', 7 }, 23, "boot with ibt=off nousershstk" },
-	{ "CET_SSS", { 7, 1, 'd', 18 }, 23, "boot with ibt=off nousershstk" },
+	{ "CET_IBT", { 7, 0, 'd', 20 }, 23, "boot with ibt=off clearcpuid=519" },
+	{ "CET_SS", { 7, 0, 'c', 7 }, 23, "boot with ibt=off clearcpuid=519" },
+	{ "CET_SSS", { 7, 1, 'd', 18 }, 23, "boot with ibt=off clearcpuid=519" },
 	{ "PKS", { 7, 0, 'c', 31 }, 24, "CR4.PKS" },
 	{ "UINTR", { 7, 0, 'd', 5 }, 25, "CR4.UINTR" },
 	{ "FRED", { 7, 1, 'a', 17 }, 32, "boot with fred=off" },

@@ -81,8 +81,11 @@ enum vmx_fact {
 	F(TDX, NONE, NONE, TD_GUEST, 1, REFUSED,                                                   \
 	  "Linux runs in a TDX trust domain, where VT-x is the host's: run it outside of one")
 
-/* One bit enables all of CET, and with it the VMM would run on Linux's IA32_S_CET and SSP. */
-#define VMX_SENTENCE_CET "CET (CR4.CET) is on: boot with ibt=off nousershstk"
+/*
+ * One bit enables all of CET, and with it the VMM would run on Linux's IA32_S_CET and SSP. 519 is
+ * Linux's number of CPUID's bit for shadow stacks; with nousershstk alone it still sets CR4.CET.
+ */
+#define VMX_SENTENCE_CET "CET (CR4.CET) is on: boot with ibt=off clearcpuid=519"
 
 /* Bits of CR4 that the switch carries and that need nothing else. SDM vol. 3, 2.5 */
 #define VMX_FEATURES_IN_CR4(F)                                                                     \

@@ -15,7 +15,7 @@ static const struct worker *const workers[] = {
 	&timer_worker, &itimer_worker, &clock_worker, &tsc_worker,
 	&signal_worker, &fault_worker, &remap_worker,
 	&pipe_worker, &socket_worker, &mutex_worker, &futex_worker,
-	&step_worker, &watchpoint_worker, &breakpoint_worker,
+	&step_worker, &movss_worker, &watchpoint_worker, &breakpoint_worker,
 	&segment_worker, &base_worker,
 };
 
@@ -28,7 +28,7 @@ static const char usage[] =
 	"  --seconds S  begin no round after S seconds (default 2, or no limit with --rounds)\n"
 	"  --rounds R   at most R rounds of each kind\n"
 	"  --threads N  threads of the kinds that use threads (default: one per CPU, at least 2)\n"
-	"  --only LIST  only these kinds; breakpoint and sysenter, where Bochs errs, only so\n"
+	"  --only LIST  only these kinds; breakpoint, movss and sysenter, where Bochs errs, only so\n"
 	"  --stall S    a kind without progress for S seconds has failed (default 120)\n"
 	"  SIGTERM ends it early with its report; SIGUSR1 prints a checkpoint line once every kind\n"
 	"  has begun and completed a round after the signal.\n"

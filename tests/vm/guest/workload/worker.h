@@ -43,7 +43,7 @@ extern const struct worker x87_worker, sse2_worker, avx_worker;
 extern const struct worker timer_worker, itimer_worker, clock_worker, tsc_worker;
 extern const struct worker signal_worker, fault_worker, remap_worker;
 extern const struct worker pipe_worker, socket_worker, mutex_worker, futex_worker;
-extern const struct worker step_worker, watchpoint_worker, breakpoint_worker;
+extern const struct worker step_worker, movss_worker, watchpoint_worker, breakpoint_worker;
 extern const struct worker segment_worker, base_worker;
 
 /* The report the calling process and all its children count into. */
