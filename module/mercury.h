@@ -3,6 +3,8 @@
 #ifndef MODULE_MERCURY_H
 #define MODULE_MERCURY_H
 
+#include <linux/cpumask.h>
+#include <linux/smp.h>
 #include <linux/types.h>
 
 #include "abi/mercury.h"
@@ -64,6 +66,20 @@ const char *mercury_error_text(u64 error);
 
 /* The sentence for `error` of a CPU: the VMM's own, if it left one for it. */
 const char *mercury_cpu_text(unsigned int cpu, u64 error);
+
+/* --- each_cpu.c: the same work on every CPU ------------------------------------------------------ */
+
+/* How long a CPU may take to answer; those that have interrupts off for longer are rare. */
+#define MERCURY_ANSWER_MS 1000
+
+/*
+ * `work` on every CPU that is online, interrupts off, in no order; from process context, under the
+ * hotplug lock. Those that did not answer in time, and never will do this work, are in `silent`.
+ */
+void mercury_each_cpu(smp_call_func_t work, struct cpumask *silent);
+
+/* The module is about to go: wait for those that have yet to answer. */
+void mercury_each_cpu_stop(void);
 
 /* --- switch.c: the switch as Linux sees it ------------------------------------------------------ */
 

@@ -18,7 +18,7 @@
 
 /* Serialises commands; taken before the CPU hotplug lock, never by a hotplug callback. */
 static DEFINE_MUTEX(mode_mutex);
-static enum mercury_mode current_mode;
+static enum mercury_mode current_mode, wanted_mode;
 static u64 switches[2];
 
 /* Why the machine must stay native (it is about to sleep, to reboot ...), and what it was before. */
@@ -179,9 +179,20 @@ static int verdict(const char *phase)
 	return 0;
 }
 
+/* On every CPU; one that does not answer has failed. */
+static void on_all(smp_call_func_t work)
+{
+	static struct cpumask silent;
+	unsigned int cpu;
+
+	mercury_each_cpu(work, &silent);
+	for_each_cpu(cpu, &silent)
+		per_cpu(switch_cpus, cpu).error = MERCURY_E_NO_ANSWER;
+}
+
 static int all_to_native(void)
 {
-	on_each_cpu(leave, NULL, 1);
+	on_all(leave);
 	return verdict("leave");
 }
 
@@ -189,17 +200,17 @@ static int all_to_virtual(void)
 {
 	int error;
 
-	on_each_cpu(vote, NULL, 1);
+	on_all(vote);
 	error = verdict("vote");
 	if (!error) {
-		on_each_cpu(enter, NULL, 1);
+		on_all(enter);
 		error = verdict("enter");
 	}
 	if (!error)
 		return 0;
 	/* All or none. The first reason is the one that counts; a leave that fails shows in the mode. */
-	on_each_cpu(leave, NULL, 1);
-	on_each_cpu(discard, NULL, 1);
+	on_all(leave);
+	on_all(discard);
 	return error;
 }
 
@@ -209,6 +220,7 @@ static int switch_all(enum mercury_mode mode)
 	int error = 0;
 
 	cpus_read_lock();
+	wanted_mode = mode;
 	is_virtual = count_virtual();
 	if (is_virtual != (mode == MERCURY_VIRTUAL ? num_online_cpus() : 0) || mode != current_mode) {
 		/*
@@ -221,6 +233,8 @@ static int switch_all(enum mercury_mode mode)
 			error = all_to_virtual();
 		if (!error)
 			WRITE_ONCE(switches[mode], switches[mode] + 1);
+		else
+			wanted_mode = MERCURY_NATIVE;
 	}
 	/* What the CPUs are, not what was asked for; and before a CPU that comes next can read it. */
 	WRITE_ONCE(current_mode, count_virtual() ? MERCURY_VIRTUAL : MERCURY_NATIVE);
@@ -298,9 +312,11 @@ void mercury_check_mode(void)
 	cpus_read_lock();
 	if (current_mode == MERCURY_VIRTUAL && count_virtual() != num_online_cpus()) {
 		mercury_log_flush();
-		mercury_refuse("%u of %u CPUs went native by themselves, the others followed; the "
-			       "kernel log says why", num_online_cpus() - count_virtual(),
-			       num_online_cpus());
+		/* Else a command to go native has not reached every CPU, and has said so. */
+		if (wanted_mode == MERCURY_VIRTUAL)
+			mercury_refuse("%u of %u CPUs went native by themselves, the others "
+				       "followed; the kernel log says why",
+				       num_online_cpus() - count_virtual(), num_online_cpus());
 		cpus_read_unlock();
 		set_mode_locked(MERCURY_NATIVE);
 	} else {
@@ -366,5 +382,6 @@ void mercury_switch_stop(void)
 		msleep(1000);
 	}
 	mercury_watch_stop();
+	mercury_each_cpu_stop();
 	unregister_nmi_handler(NMI_LOCAL, "mercury");
 }

@@ -32,7 +32,7 @@ static enum mercury_error call_init(struct cpu *cpu, uint64_t arg0, uint64_t arg
 static enum mercury_error call_init_cpu(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
 	/* Again, for a CPU that comes back: what was built for it is not relied on. */
-	if (cpu->mode == MODE_PREPARED)
+	if (cpu->mode != MODE_COLD && cpu->mode != MODE_NATIVE)
 		vo_vmx.discard(cpu);
 	cpu_init(cpu, (uint32_t)arg0, (const struct mercury_cpu_boot *)arg1);
 	return MERCURY_E_OK;

@@ -103,7 +103,8 @@ enum mercury_call {
 	E(ENTRY, EIO, "VM entry failed on the guest state")                                        \
 	E(P2M, EIO, "the P2M is not the identity")                                                 \
 	E(FORCED, EIO, "the VMM put this CPU back to native by itself; see the log")              \
-	E(FLUSH, EIO, "INVEPT or INVVPID failed")
+	E(FLUSH, EIO, "INVEPT or INVVPID failed")                                                  \
+	E(NO_ANSWER, ETIMEDOUT, "it did not answer an interrupt within a second; try again")
 
 #define E(name, errno_, text) MERCURY_E_##name,
 enum mercury_error { MERCURY_ERRORS(E) MERCURY_E_NR };

@@ -10,7 +10,8 @@
  * success and after failure; two dashes: not allowed. Written from include/mercury/mode.h (what
  * the modes mean) and include/abi/mercury.h (what the calls do):
  *  - INIT comes before everything; only INIT_CPU makes a CPU usable, and it is called again for
- *    one that was offline or asleep, whose backend is then to be prepared anew;
+ *    one that was offline or asleep, whose backend is then to be prepared anew; a vote that nobody
+ *    could take back, since the CPU did not answer, ends there too;
  *  - MAP and HIDE build the machine's P2M, before any CPU's backend relies on it;
  *  - PREPARE may be repeated (warming after resume); failed, nothing of the backend is built;
  *  - AUDIT is the vote: repeated at will; refused, the CPU has not voted;
@@ -23,7 +24,7 @@ static const struct expectation {
 	const char *cell[MODE_NR];
 } expected[MERCURY_CALL_NR] = {
 	{ MERCURY_CALL_INIT,     { "CC", "--", "--", "--", "--" } },
-	{ MERCURY_CALL_INIT_CPU, { "NC", "NN", "NP", "--", "--" } },
+	{ MERCURY_CALL_INIT_CPU, { "NC", "NN", "NP", "NR", "--" } },
 	{ MERCURY_CALL_MAP,      { "CC", "NN", "--", "--", "--" } },
 	{ MERCURY_CALL_HIDE,     { "CC", "NN", "--", "--", "--" } },
 	{ MERCURY_CALL_PREPARE,  { "--", "PN", "PN", "--", "--" } },

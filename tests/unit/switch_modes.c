@@ -17,7 +17,7 @@ static const unsigned int allowed[MODE_NR] = {
 	[MODE_NATIVE] = CALL(INIT_CPU) | CALL(MAP) | CALL(HIDE) | CALL(PREPARE) |
 			CALL(LOOKUP),
 	[MODE_PREPARED] = CALL(INIT_CPU) | CALL(PREPARE) | CALL(AUDIT) | CALL(LOOKUP),
-	[MODE_READY] = CALL(AUDIT) | CALL(DISCARD) | CALL(ENTER) | CALL(LOOKUP),
+	[MODE_READY] = CALL(INIT_CPU) | CALL(AUDIT) | CALL(DISCARD) | CALL(ENTER) | CALL(LOOKUP),
 	[MODE_VIRTUAL] = CALL(LEAVE) | CALL(HIDDEN) | CALL(LOOKUP),
 };
 
@@ -160,7 +160,23 @@ static void cpu_that_comes_back_is_built_anew(void **unused)
 	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
 }
 
+/* So is one whose vote nobody took back, for it did not answer. */
+static void vote_ends_with_set_up(void **unused)
+{
+	struct cpu *cpu = fake_vmm_cpu();
+	const struct mercury_cpu_boot boot = { cpu->gdt_rw, cpu->root_pa, cpu->vmcs_pa,
+					       cpu->vmxon_pa };
+
+	(void)unused;
+	assert_int_equal(fake_gate(MERCURY_CALL_AUDIT, 0, 0), FAKE_RETURNED);
+	assert_int_equal(cpu->mode, MODE_READY);
+	assert_int_equal(fake_gate(MERCURY_CALL_INIT_CPU, 0, (uint64_t)&boot), FAKE_RETURNED);
+	assert_int_equal(cpu->mode, MODE_NATIVE);
+	assert_int_equal(cpu_shared(cpu)->is_warm, 0);
+}
+
 static const struct CMUnitTest tests[] = {
+	T(vote_ends_with_set_up),
 	T(calls_that_do_not_fit),
 	T(calls_that_do_not_exist),
 	T(modes_follow_the_calls),
