@@ -267,6 +267,21 @@ static void leave_leaves_nothing_stale(void **unused)
 	assert_null(tlb_usable());
 }
 
+/*
+ * "MOV CR3 to T without bit 63": what was cached under the transition root's PCID by an earlier call
+ * is dropped by loading it.
+ */
+static void loading_the_transition_root_flushes(void **unused)
+{
+	const uint64_t root = (uint64_t)cpu_slot(fake_vmm_cpu(), MERCURY_CPU_ROOT);
+
+	(void)unused;
+	machine(true, false);
+	enter();
+	leave();
+	assert_int_equal(fake.log[first_of(OP_CR3)].a, root | MERCURY_PCID_TRANSITION);
+}
+
 /* "each provable by a unit test that deletes the flush and fails": INVEPT. */
 static void without_invept_stale_entries_survive(void **unused)
 {
@@ -318,6 +333,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(transition_root_follows_linux, fresh),
 	cmocka_unit_test(enter_leaves_nothing_stale),
 	cmocka_unit_test(leave_leaves_nothing_stale),
+	cmocka_unit_test(loading_the_transition_root_flushes),
 	cmocka_unit_test(without_invept_stale_entries_survive),
 	cmocka_unit_test(without_invvpid_stale_entries_survive),
 	cmocka_unit_test(without_pge_toggle_stale_entries_survive),
