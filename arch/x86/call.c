@@ -167,6 +167,10 @@ void vmm_force_native(struct cpu *cpu)
 			     cpu->state.cr3);
 		return;
 	}
+	/* A leave by command would be refused; here there is no choice, but it shall be known. */
+	if (machine_p2m.root && !p2m_is_identity(&machine_p2m))
+		console_line("cpu %u: goes native though %lu pages of the P2M are not the identity",
+			     cpu->index, machine_p2m.foreign);
 	cpu_shared(cpu)->forced++;
 	switch_execute(cpu, &cpu->state, &vo_vmx, &vo_native);
 	insn_stop();

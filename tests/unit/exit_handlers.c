@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The answers to VM exits, but for EPT violations. */
+#define _GNU_SOURCE
 #include "unit.h"
 
 #include "call.h"
 #include "fake.h"
 #include "mercury/p2m.h"
 #include "mercury/pool.h"
+#include "window.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -405,6 +407,20 @@ static bool is_known(uint32_t reason)
 	return false;
 }
 
+/* How often the VMM's log holds that text. */
+static unsigned int logged(const char *text)
+{
+	const struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
+	const char *at = shared->log, *end = at + shared->log_head;
+	unsigned int n = 0;
+
+	while ((at = memmem(at, (size_t)(end - at), text, strlen(text)))) {
+		at++;
+		n++;
+	}
+	return n;
+}
+
 /*
  * "Unknown exits never advance RIP silently: one screen to a ring that survives, that CPU to
  * native."
@@ -425,9 +441,21 @@ static void unknown_exit_at_cpl_0_goes_native(void **unused)
 		assert_int_equal(shared->forced, 1);
 		assert_int_equal(shared->error, MERCURY_E_FORCED);
 		assert_int_equal(shared->detail, reason);
+		assert_int_equal(logged("has no answer"), 1);
+		assert_int_equal(logged("\nrax "), 1);
+		assert_int_equal(logged("not the identity"), 0);
 		assert_int_equal(fake_vmm_cpu()->mode, MODE_PREPARED);
 		assert_int_equal(fake_enter(), FAKE_VIRTUAL);
 	}
+}
+
+/* "identity is asserted before VMXOFF": a CPU that has to go native cannot be refused, but says so. */
+static void going_native_on_another_p2m_is_logged(void **unused)
+{
+	(void)unused;
+	assert_int_equal(p2m_protect(&machine_p2m, 0x5000, 0x7000, P2M_READ), MERCURY_E_OK);
+	assert_int_equal(fake_exit(VMX_REASON_TRIPLE_FAULT, 0, 0), FAKE_NATIVE);
+	assert_int_equal(logged("though 2 pages of the P2M are not the identity"), 1);
 }
 
 /* From user space "Linux is asked by an NMI, whose handler makes the call". */
@@ -476,6 +504,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(rdmsr_gives_the_value, virtual_linux),
 	cmocka_unit_test_setup(vmx_instructions_are_undefined, virtual_linux),
 	cmocka_unit_test_setup(unknown_exit_at_cpl_0_goes_native, virtual_linux),
+	cmocka_unit_test_setup(going_native_on_another_p2m_is_logged, virtual_linux),
 	cmocka_unit_test_setup(unknown_exit_at_cpl_3_asks_linux, virtual_linux),
 	cmocka_unit_test_setup(failed_resume_goes_native, virtual_linux),
 };
