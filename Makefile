@@ -7,6 +7,7 @@
 #	make test		every test, from unit to booted kernel
 #	make test-long		the same, and every machine, kernel and number of CPUs
 #	make unit lint		parts of it
+#	make format		lay out all C as .clang-format says
 #	make feature-table	docs/features.md from arch/x86/vmx/feature.h
 
 MAKEFLAGS += --no-builtin-rules
@@ -27,7 +28,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
-.PHONY: all image module install-deps run test test-long unit lint feature-table clean
+.PHONY: all image module install-deps run test test-long unit lint format feature-table clean
 
 all: module
 
@@ -124,6 +125,10 @@ unit:
 
 lint: image
 	$(Q)tests/lint/run
+
+# As tests/lint/format.sh wants it; other versions of clang-format break other lines.
+format:
+	$(Q)git ls-files -co --exclude-standard '*.[ch]' | xargs clang-format-14 -i
 
 # The unit test that compares the file with the table, told to write it.
 feature-table:

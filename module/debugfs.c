@@ -118,8 +118,7 @@ static int open_lookup(struct inode *inode, struct file *file)
 	return single_open(file, show_lookup, NULL);
 }
 
-static ssize_t write_lookup(struct file *file, const char __user *user, size_t count,
-			    loff_t *ppos)
+static ssize_t write_lookup(struct file *file, const char __user *user, size_t count, loff_t *ppos)
 {
 	u64 address;
 	int error = kstrtou64_from_user(user, count, 0, &address);

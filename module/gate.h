@@ -20,10 +20,10 @@
 #include "abi/mercury.h"
 
 struct mercury_gate {
-	u64 entry;	/* the VMM's call entry */
-	u64 root;	/* CR3 of this CPU's transition root, with its PCID */
-	u64 noflush;	/* CR3.63 where CR4.PCIDE is set: Linux's TLB entries stay valid */
-	u64 cpu;	/* the CPU's data in the window */
+	u64 entry;   /* the VMM's call entry */
+	u64 root;    /* CR3 of this CPU's transition root, with its PCID */
+	u64 noflush; /* CR3.63 where CR4.PCIDE is set: Linux's TLB entries stay valid */
+	u64 cpu;     /* the CPU's data in the window */
 };
 
 static_assert(offsetof(struct mercury_gate, root) == GATE_ROOT);

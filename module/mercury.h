@@ -32,7 +32,7 @@ const struct mercury_header *mercury_image_check(void);
 /* --- window.c: the VMM's memory and its address space ------------------------------------------- */
 
 struct mercury_memory {
-	u64 used, allocated; /* bytes */
+	u64 used, allocated;          /* bytes */
 	unsigned int chunks, smaller; /* of 2 MiB; blocks where no chunk was to be had */
 };
 

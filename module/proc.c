@@ -35,9 +35,10 @@ static void show_exits(struct seq_file *m, unsigned int cpu)
 		separator = ", ";
 	}
 	seq_puts(m, "\n");
-	seq_printf(m, "events cpu%u: NMIs in root %llu, machine checks %llu, dropped writes %llu, "
-		   "to native without a command %llu\n", cpu, s->nmis_in_root, s->mcs_in_root,
-		   s->dropped_writes, s->forced);
+	seq_printf(m,
+		   "events cpu%u: NMIs in root %llu, machine checks %llu, dropped writes %llu, "
+		   "to native without a command %llu\n",
+		   cpu, s->nmis_in_root, s->mcs_in_root, s->dropped_writes, s->forced);
 }
 
 static void show_memory(struct seq_file *m)
@@ -45,7 +46,8 @@ static void show_memory(struct seq_file *m)
 	struct mercury_memory memory;
 
 	mercury_memory(&memory);
-	seq_printf(m, "memory: used %llu KiB, allocated %llu KiB (%u chunks of 2 MiB, %u smaller)\n",
+	seq_printf(m,
+		   "memory: used %llu KiB, allocated %llu KiB (%u chunks of 2 MiB, %u smaller)\n",
 		   memory.used >> 10, memory.allocated >> 10, memory.chunks, memory.smaller);
 	seq_printf(m, "tables: %u pages of the P2M's pool in use\n", mercury_shared()->pool_used);
 	seq_printf(m, "features: EPT %s, VPID %s\n", mercury_shared()->uses_ept ? "on" : "off",

@@ -52,7 +52,7 @@ static bool verifying; /* for the command that runs */
 	M(CR3, 0, __read_cr3())                                                                    \
 	M(CR4, 0, __read_cr4())                                                                    \
 	M(CR4_SHADOW, 0, cr4_read_shadow())                                                        \
-	M(XCR0, 1, boot_cpu_has(X86_FEATURE_OSXSAVE) ? xgetbv(XCR_XFEATURE_ENABLED_MASK) : 0)       \
+	M(XCR0, 1, boot_cpu_has(X86_FEATURE_OSXSAVE) ? xgetbv(XCR_XFEATURE_ENABLED_MASK) : 0)      \
 	M(DR0, 0, read_dr(0))                                                                      \
 	M(DR1, 0, read_dr(1))                                                                      \
 	M(DR2, 0, read_dr(2))                                                                      \
@@ -79,9 +79,9 @@ static unsigned long read_dr(int n)
 
 #define ID_MSR(name, number, machine) ITEM_##name,
 #define ID_REGISTER(name, machine, expression) ITEM_##name,
-#define ID_SEGMENT(name, machine)                                                                  \
-	ITEM_##name##_SELECTOR, ITEM_##name##_LIMIT, ITEM_##name##_ACCESS,
+#define ID_SEGMENT(name, machine) ITEM_##name##_SELECTOR, ITEM_##name##_LIMIT, ITEM_##name##_ACCESS,
 #define SEGMENT_ITEMS 3
+/* clang-format off */
 enum item {
 	STATE_REGISTERS(ID_REGISTER)
 	STATE_MSRS(ID_MSR)
@@ -105,6 +105,7 @@ static const struct {
 	STATE_MSRS(ROW_MSR)
 	STATE_SEGMENTS(ROW_SEGMENT)
 };
+/* clang-format on */
 
 struct machine_state {
 	u64 value[ITEMS];
@@ -287,8 +288,8 @@ void mercury_state_conclude(void)
 			pr_err("CPU %u: state check: %llu differences, first: %s\n", cpu,
 			       s->differences, s->text);
 		else
-			pr_info("CPU %u: state check: equal in %llu comparisons of %d items\n",
-				cpu, s->checks, ITEMS);
+			pr_info("CPU %u: state check: equal in %llu comparisons of %d items\n", cpu,
+				s->checks, ITEMS);
 	}
 }
 

@@ -27,8 +27,8 @@ static enum mercury_mode mode_before_hold;
 
 struct switch_cpu {
 	struct mercury_cost cost[2]; /* by the mode entered */
-	u64 error; /* mercury_error of the last phase on this CPU */
-	bool owns_vmxe; /* we set CR4.VMXE in Linux's CR4 */
+	u64 error;                   /* mercury_error of the last phase on this CPU */
+	bool owns_vmxe;              /* we set CR4.VMXE in Linux's CR4 */
 };
 static DEFINE_PER_CPU(struct switch_cpu, switch_cpus);
 
@@ -186,8 +186,7 @@ static void on_all(smp_call_func_t work)
 	unsigned int cpu;
 
 	mercury_each_cpu(work, &silent);
-	for_each_cpu(cpu, &silent)
-		per_cpu(switch_cpus, cpu).error = MERCURY_E_NO_ANSWER;
+	for_each_cpu(cpu, &silent) per_cpu(switch_cpus, cpu).error = MERCURY_E_NO_ANSWER;
 }
 
 static int all_to_native(void)
@@ -222,7 +221,8 @@ static int switch_all(enum mercury_mode mode)
 	cpus_read_lock();
 	wanted_mode = mode;
 	is_virtual = count_virtual();
-	if (is_virtual != (mode == MERCURY_VIRTUAL ? num_online_cpus() : 0) || mode != current_mode) {
+	if (is_virtual != (mode == MERCURY_VIRTUAL ? num_online_cpus() : 0) ||
+	    mode != current_mode) {
 		/*
 		 * Some virtual, some not: by way of native, where every CPU votes anew. So too if all
 		 * went native by themselves: each gives back CR4.VMXE.

@@ -35,8 +35,7 @@ static int do_mode(mercury_ctl_table *table, int write, void *buffer, size_t *le
 	return error;
 }
 
-static int do_backend(mercury_ctl_table *table, int write, void *buffer, size_t *lenp,
-		      loff_t *ppos)
+static int do_backend(mercury_ctl_table *table, int write, void *buffer, size_t *lenp, loff_t *ppos)
 {
 	return show(mercury_backend(), write, buffer, lenp, ppos);
 }
@@ -73,11 +72,13 @@ static void describe(char *text, size_t size)
 	if (mercury_mode() == MERCURY_VIRTUAL)
 		scnprintf(text, size, "virtual on %u of %u CPUs", count_cpus(is_virtual), online);
 	else if (owned)
-		scnprintf(text, size, "native, cold: VMX owned by another on %u of %u CPUs "
-			  "(kvm_intel?)", owned, online);
+		scnprintf(text, size,
+			  "native, cold: VMX owned by another on %u of %u CPUs (kvm_intel?)", owned,
+			  online);
 	else if (count_cpus(is_cold))
-		scnprintf(text, size, "native, %u of %u CPUs could not be prepared; the kernel "
-			  "log says why", count_cpus(is_cold), online);
+		scnprintf(text, size,
+			  "native, %u of %u CPUs could not be prepared; the kernel log says why",
+			  count_cpus(is_cold), online);
 	else
 		scnprintf(text, size, "native, ready on %u CPUs%s%s", online,
 			  mercury_shared()->uses_ept ? ", EPT" : ", nothing hidden (no EPT)",

@@ -167,7 +167,8 @@ static int build_shared(void)
 	if (!window.shared)
 		return -ENOMEM;
 	for (i = 0; i < MERCURY_SHARED_PAGES; i++)
-		if (map(MERCURY_WINDOW_SHARED + ((u64)i << PAGE_SHIFT), window.shared + i, PAGE_RW_))
+		if (map(MERCURY_WINDOW_SHARED + ((u64)i << PAGE_SHIFT), window.shared + i,
+			PAGE_RW_))
 			return -ENOMEM;
 	return 0;
 }
@@ -180,6 +181,7 @@ static int build_cpu(unsigned int cpu)
 	u64 slot = MERCURY_WINDOW_CPUS + (u64)cpu * MERCURY_CPU_SLOT;
 	/* Of an aligned pair the first page is the root: PTI's entry code asks CR3 bit 12. */
 	struct page *pair = take(1), *stack = take(1), *vmxon = take(0);
+	int error;
 
 	m->shared = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	if (!pair || !stack || !vmxon || !m->shared)
@@ -192,12 +194,12 @@ static int build_cpu(unsigned int cpu)
 		.vmcs_pa = page_to_phys(pair + 1),
 		.vmxon_pa = page_to_phys(vmxon),
 	};
-	return map(slot + MERCURY_CPU_STACK, stack, PAGE_RW_) ?:
-	       map(slot + MERCURY_CPU_STACK + PAGE_SIZE, stack + 1, PAGE_RW_) ?:
-	       map(slot + MERCURY_CPU_ROOT, pair, PAGE_RW_) ?:
-	       map(slot + MERCURY_CPU_VMCS, pair + 1, PAGE_RW_) ?:
-	       map(slot + MERCURY_CPU_VMXON, vmxon, PAGE_RW_) ?:
-	       map(slot + MERCURY_CPU_SHARED, m->shared, PAGE_RW_);
+	error = map(slot + MERCURY_CPU_STACK, stack, PAGE_RW_);
+	error = error ?: map(slot + MERCURY_CPU_STACK + PAGE_SIZE, stack + 1, PAGE_RW_);
+	error = error ?: map(slot + MERCURY_CPU_ROOT, pair, PAGE_RW_);
+	error = error ?: map(slot + MERCURY_CPU_VMCS, pair + 1, PAGE_RW_);
+	error = error ?: map(slot + MERCURY_CPU_VMXON, vmxon, PAGE_RW_);
+	return error ?: map(slot + MERCURY_CPU_SHARED, m->shared, PAGE_RW_);
 }
 
 static int build_cpus(void)
@@ -206,8 +208,8 @@ static int build_cpus(void)
 	int error = 0;
 
 	if (nr_cpu_ids > MERCURY_MAX_CPUS) {
-		pr_err("%u CPUs are possible, %u fit the window; boot with nr_cpus=%u\n", nr_cpu_ids,
-		       (unsigned int)MERCURY_MAX_CPUS, (unsigned int)MERCURY_MAX_CPUS);
+		pr_err("%u CPUs are possible, %u fit the window; boot with nr_cpus=%u\n",
+		       nr_cpu_ids, (unsigned int)MERCURY_MAX_CPUS, (unsigned int)MERCURY_MAX_CPUS);
 		return -E2BIG;
 	}
 	window.cpus = kcalloc(nr_cpu_ids, sizeof(*window.cpus), GFP_KERNEL);
@@ -260,7 +262,8 @@ static int build_pool(void)
 	int error = 0;
 
 	if (pages > MERCURY_POOL_MAX_PAGES) {
-		pr_err("RAM ends at %llu GiB, more than the P2M's pool can describe\n", top / SZ_1G);
+		pr_err("RAM ends at %llu GiB, more than the P2M's pool can describe\n",
+		       top / SZ_1G);
 		return -E2BIG;
 	}
 	list = kvmalloc_array(pages, sizeof(*list), GFP_KERNEL);
@@ -292,21 +295,25 @@ static void fill_boot(void)
 	boot->nr_hidden = window.nr_extents;
 	for (i = 0; i < window.nr_extents; i++) {
 		u64 start = page_to_phys(window.extents[i].page);
+		u64 end = start + (PAGE_SIZE << window.extents[i].order);
 
-		boot->hidden[i] = (struct mercury_range){
-			start, start + (PAGE_SIZE << window.extents[i].order)
-		};
+		boot->hidden[i] = (struct mercury_range){ start, end };
 	}
 }
 
 static int __init build(const struct mercury_header *header)
 {
+	int error;
+
 	window.max_extents = MERCURY_MAX_HIDDEN;
 	window.extents = kvcalloc(window.max_extents, sizeof(*window.extents), GFP_KERNEL);
 	if (!window.extents)
 		return -ENOMEM;
-	return build_root() ?: build_image(header) ?: build_shared() ?: build_cpus() ?:
-	       build_pool() ?: (fill_boot(), 0);
+	error = build_root() ?: build_image(header) ?: build_shared();
+	error = error ?: build_cpus() ?: build_pool();
+	if (!error)
+		fill_boot();
+	return error;
 }
 
 int __init mercury_window_build(const struct mercury_header *header)

@@ -133,11 +133,11 @@ static enum mercury_error call_lookup(struct cpu *cpu, uint64_t arg0, uint64_t a
 }
 
 static enum mercury_error (*const calls[MERCURY_CALL_NR])(struct cpu *, uint64_t, uint64_t) = {
-	[MERCURY_CALL_INIT] = call_init,	 [MERCURY_CALL_INIT_CPU] = call_init_cpu,
-	[MERCURY_CALL_MAP] = call_map,		 [MERCURY_CALL_HIDE] = call_hide,
-	[MERCURY_CALL_PREPARE] = call_prepare,	 [MERCURY_CALL_AUDIT] = call_audit,
-	[MERCURY_CALL_DISCARD] = call_discard,	 [MERCURY_CALL_ENTER] = call_enter,
-	[MERCURY_CALL_LEAVE] = call_leave,	 [MERCURY_CALL_HIDDEN] = call_hidden,
+	[MERCURY_CALL_INIT] = call_init,       [MERCURY_CALL_INIT_CPU] = call_init_cpu,
+	[MERCURY_CALL_MAP] = call_map,         [MERCURY_CALL_HIDE] = call_hide,
+	[MERCURY_CALL_PREPARE] = call_prepare, [MERCURY_CALL_AUDIT] = call_audit,
+	[MERCURY_CALL_DISCARD] = call_discard, [MERCURY_CALL_ENTER] = call_enter,
+	[MERCURY_CALL_LEAVE] = call_leave,     [MERCURY_CALL_HIDDEN] = call_hidden,
 	[MERCURY_CALL_LOOKUP] = call_lookup,
 };
 

@@ -17,6 +17,7 @@
 #include "x86/vmcs.h"
 #include "x86/vmx.h"
 
+/* clang-format off */
 #define EMIT(name, value)		printf("%s equ %#llx\n", name, (unsigned long long)(value));
 #define EMIT_OFFSET(name, type, member)	EMIT(name, offsetof(type, member))
 #define EMIT_ABI(name)			EMIT(#name, name)
@@ -30,6 +31,7 @@
 #define EMIT_BLOCKING(name, bit)			EMIT("VMX_BLOCKING_" #name, VMX_BLOCKING_##name)
 #define EMIT_REASON(name, number, sentence)		EMIT("VMX_REASON_" #name, VMX_REASON_##name)
 #define EMIT_VECTOR(name, vector, error, class)		EMIT("VECTOR_" #name, VECTOR_##name)
+/* clang-format on */
 
 int main(void)
 {

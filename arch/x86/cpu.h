@@ -29,7 +29,7 @@
 struct cpu {
 	struct regs regs; /* Linux's, saved on entry. First: the entry code stores through RSP    */
 	uint32_t pending; /* PENDING_*                                                            */
-	uint64_t linux_rsp;       /* while a call runs: Linux's stack and CR3 at the gate         */
+	uint64_t linux_rsp; /* while a call runs: Linux's stack and CR3 at the gate               */
 	uint64_t linux_cr3;
 	uint32_t index;
 	enum mode mode;
@@ -44,7 +44,7 @@ struct cpu {
 	uint64_t host_sysenter_cs, host_sysenter_esp, host_sysenter_eip; /* in the VMCS           */
 	/* 1 + physical address of a hidden page a write is dropped on; it may lie across two.    */
 	uint64_t stepping[2];
-	uint32_t primary_controls, pin_controls;           /* in the VMCS                         */
+	uint32_t primary_controls, pin_controls; /* in the VMCS                                   */
 	uint32_t waiting; /* PENDING_* that the guest cannot take yet                             */
 
 	struct descriptor_table_register linux_idt;
@@ -53,7 +53,8 @@ struct cpu {
 	struct tss64 tss;
 } __attribute__((aligned(16)));
 
-_Static_assert(sizeof(struct cpu) <= MERCURY_CPU_FIXMAP - MERCURY_CPU_DATA, "data behind the stack");
+_Static_assert(sizeof(struct cpu) <= MERCURY_CPU_FIXMAP - MERCURY_CPU_DATA,
+	       "data behind the stack");
 
 /* Something in this CPU's slot: an offset MERCURY_CPU_*. */
 static inline void *cpu_slot(struct cpu *cpu, uint64_t offset)

@@ -71,7 +71,7 @@ struct segment segment_read_system(uint16_t selector, const struct descriptor_ta
 
 uint64_t segment_descriptor_make(uint32_t ar, uint32_t limit, uint32_t base)
 {
-	return (limit & 0xffff) | (uint64_t)(base & 0xffffff) << 16 |
-	       (uint64_t)(ar & 0xff) << 40 | (uint64_t)(limit >> 16 & 0xf) << 48 |
-	       (uint64_t)(ar >> 12 & 0xf) << 52 | (uint64_t)(base >> 24) << 56;
+	return (limit & 0xffff) | (uint64_t)(base & 0xffffff) << 16 | (uint64_t)(ar & 0xff) << 40 |
+	       (uint64_t)(limit >> 16 & 0xf) << 48 | (uint64_t)(ar >> 12 & 0xf) << 52 |
+	       (uint64_t)(base >> 24) << 56;
 }

@@ -11,8 +11,7 @@ static bool is_leaf(uint64_t entry, unsigned int level)
 	return level == 1 || (level < PAGING_LEVELS && entry & PAGING_PS);
 }
 
-bool walk(uint64_t cr3, uint64_t address, walk_read read, void *context,
-	  struct walk_result *result)
+bool walk(uint64_t cr3, uint64_t address, walk_read read, void *context, struct walk_result *result)
 {
 	uint64_t table = cr3 & CR3_ADDRESS;
 	unsigned int level;

@@ -90,10 +90,10 @@ enum mercury_call {
 #define MERCURY_ERRORS(E)                                                                          \
 	E(OK, 0, "no error")                                                                       \
 	E(BAD_CALL, EINVAL, "the VMM does not know this call")                                     \
-	E(BAD_STATE, EIO, "the call does not fit this CPU's state")                             \
+	E(BAD_STATE, EIO, "the call does not fit this CPU's state")                                \
 	E(UNSUPPORTED, ENODEV, "this CPU cannot do it")                                            \
 	E(OWNED, EBUSY, "VMX is owned by another (CR4.VMXE is set); unload it, KVM for instance")  \
-	E(AUDIT, EIO, "the captured state would not pass VM entry")                             \
+	E(AUDIT, EIO, "the captured state would not pass VM entry")                                \
 	E(NO_MEMORY, ENOMEM, "the VMM's page pool is exhausted")                                   \
 	E(VMXON, EIO, "VMXON failed")                                                              \
 	E(VMCLEAR, EIO, "VMCLEAR failed")                                                          \
@@ -102,7 +102,7 @@ enum mercury_call {
 	E(VMLAUNCH, EIO, "VMLAUNCH failed")                                                        \
 	E(ENTRY, EIO, "VM entry failed on the guest state")                                        \
 	E(P2M, EIO, "the P2M is not the identity")                                                 \
-	E(FORCED, EIO, "the VMM put this CPU back to native by itself; see the log")              \
+	E(FORCED, EIO, "the VMM put this CPU back to native by itself; see the log")               \
 	E(FLUSH, EIO, "INVEPT or INVVPID failed")                                                  \
 	E(NO_ANSWER, ETIMEDOUT, "it did not answer an interrupt within a second; try again")
 
@@ -146,8 +146,8 @@ MER_ASSERT_OFFSET(mercury_boot, hidden, 24);
 
 /* What only Linux knows of a CPU; passed with MERCURY_CALL_INIT_CPU. */
 struct mercury_cpu_boot {
-	mer_u64 gdt_rw;    /* Linux's writable alias of this CPU's GDT                            */
-	mer_u64 root_pa;   /* physical addresses of the pages in this CPU's slot                  */
+	mer_u64 gdt_rw;  /* Linux's writable alias of this CPU's GDT                              */
+	mer_u64 root_pa; /* physical addresses of the pages in this CPU's slot                    */
 	mer_u64 vmcs_pa;
 	mer_u64 vmxon_pa;
 };
@@ -178,19 +178,19 @@ struct mercury_page {
 
 /* One CPU's page. Written by the VMM; the module only reads. */
 struct mercury_cpu_shared {
-	mer_u32 is_virtual;           /* 1 while Linux runs virtual on this CPU                   */
-	mer_u32 is_warm;              /* the backend's constant state is written                  */
-	mer_u32 is_owned;             /* it is not, because VMX was owned by another              */
+	mer_u32 is_virtual; /* 1 while Linux runs virtual on this CPU                             */
+	mer_u32 is_warm;    /* the backend's constant state is written                            */
+	mer_u32 is_owned;   /* it is not, because VMX was owned by another                        */
 	mer_u32 unused;
-	mer_u64 error;                /* mercury_error of the last call that failed               */
-	mer_u64 detail;               /* VM-instruction error, exit reason, MSR ...: see text     */
-	char text[MERCURY_TEXT];      /* the sentence for the user, what and why                  */
+	mer_u64 error;           /* mercury_error of the last call that failed                    */
+	mer_u64 detail;          /* VM-instruction error, exit reason, MSR ...: see text          */
+	char text[MERCURY_TEXT]; /* the sentence for the user, what and why                       */
 	mer_u64 exits[MERCURY_EXIT_REASONS]; /* VM exits by basic exit reason                     */
-	mer_u64 nmis_in_root;         /* NMIs that arrived while the VMM ran                      */
-	mer_u64 mcs_in_root;          /* machine checks that did                                  */
-	mer_u64 dropped_writes;       /* violations by writes to the hidden window                */
-	mer_u64 forced;               /* times this CPU went native without the call              */
-	mer_u64 asks_leave;           /* the VMM asks Linux, by an NMI, to leave virtual mode     */
+	mer_u64 nmis_in_root;   /* NMIs that arrived while the VMM ran                            */
+	mer_u64 mcs_in_root;    /* machine checks that did                                        */
+	mer_u64 dropped_writes; /* violations by writes to the hidden window                      */
+	mer_u64 forced;         /* times this CPU went native without the call                    */
+	mer_u64 asks_leave;     /* the VMM asks Linux, by an NMI, to leave virtual mode           */
 	struct mercury_segment hidden[MERCURY_SEGMENTS_NR];
 	struct mercury_page page;
 };
@@ -207,7 +207,8 @@ struct mercury_shared {
 	char log[MERCURY_LOG_SIZE];
 };
 
-#define MERCURY_SHARED_PAGES ((sizeof(struct mercury_shared) + MERCURY_PAGE_SIZE - 1) / MERCURY_PAGE_SIZE)
+#define MERCURY_SHARED_PAGES                                                                       \
+	((sizeof(struct mercury_shared) + MERCURY_PAGE_SIZE - 1) / MERCURY_PAGE_SIZE)
 
 _Static_assert(sizeof(struct mercury_cpu_shared) <= MERCURY_PAGE_SIZE, "one page for each CPU");
 _Static_assert(MERCURY_MAX_CPUS == 1024, "the CPU slots fill the window's second half");

@@ -49,9 +49,9 @@ struct p2m {
 	const struct p2m_format *format;
 	const void *types; /* for format->type_of; read under the lock only                       */
 	uint64_t *root;
-	uint64_t *hidden;   /* a table of 512 leaves to the zero page, shared by all hidden chunks */
+	uint64_t *hidden; /* a table of 512 leaves to the zero page, shared by all hidden chunks */
 	uint64_t zero_pa, sink_pa;
-	uint64_t foreign;   /* 4 KiB pages that are neither identity with all rights nor hidden   */
+	uint64_t foreign; /* 4 KiB pages that are neither identity with all rights nor hidden     */
 	uint32_t lock;
 };
 

@@ -15,7 +15,9 @@ typedef struct ctl_table mercury_ctl_table;
 #ifdef HAVE_REGISTER_SYSCTL_SZ
 #define MERCURY_CTL_TABLE_END
 #else
+/* clang-format off */
 #define MERCURY_CTL_TABLE_END {}
+/* clang-format on */
 #endif
 
 #endif

@@ -38,12 +38,14 @@ struct fake_cpu {
 
 /* --- The log ---------------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define FAKE_OPS(F)                                                                                \
 	F(CPUID) F(RDMSR) F(WRMSR) F(READ_CR) F(READ_DR7) F(READ_RFLAGS) F(CR0) F(CR3) F(CR4)      \
 	F(INVLPG) F(XSETBV) F(WBINVD) F(SGDT) F(SIDT) F(LGDT) F(LIDT) F(STR) F(SLDT) F(LTR)        \
 	F(LLDT) F(READ_SEGMENT) F(LOAD_SEGMENT) F(VMXON) F(VMXOFF) F(VMCLEAR) F(VMPTRLD)           \
 	F(VMWRITE) F(VMREAD) F(INVEPT) F(INVVPID) F(VMLAUNCH) F(VMRESUME) F(VMEXIT) F(TAIL)        \
 	F(DR7) F(RETURN)
+/* clang-format on */
 
 #define F(name) OP_##name,
 enum fake_op_kind { FAKE_OPS(F) OP_NR };
@@ -144,9 +146,9 @@ struct fake {
 	unsigned int linux_nmis; /* that Linux's own handler took                                 */
 	uint32_t injected;       /* entry-interruption information of the last VM entry           */
 	uint32_t injected_error, injected_length;
-	uint64_t owed;           /* what the tail was told to raise again                         */
-	uint64_t error;          /* result of the last call, as Linux finds it                    */
-	bool armed;              /* a run is on: jump is valid                                    */
+	uint64_t owed;  /* what the tail was told to raise again                                  */
+	uint64_t error; /* result of the last call, as Linux finds it                             */
+	bool armed;     /* a run is on: jump is valid                                             */
 	jmp_buf jump;
 };
 

@@ -288,10 +288,12 @@ static void start_linux(bool pcide)
 	fake_load_segment(&c->gs, 0);
 	c->fs.base = 0x7f0012345000;
 	c->gs.base = 0xffff888012340000;
+	/* clang-format off */
 	c->gpr = (struct regs){ .rax = 0xa0, .rcx = 0xc0, .rdx = 0xd0, .rbx = 0xb0,
 				.rsp = (uint64_t)linux_at(LINUX_STACK), .rbp = 0xb9, .rsi = 0x51,
 				.rdi = 0xd1, .r8 = 8, .r9 = 9, .r10 = 10, .r11 = 11, .r12 = 12,
 				.r13 = 13, .r14 = 14, .r15 = 15 };
+	/* clang-format on */
 }
 
 /* --- The machine ------------------------------------------------------------------------------ */
@@ -308,8 +310,8 @@ static void set_vmx_msrs(const struct fake_options *o)
 			     VMX_SECONDARY_ENABLE_RDTSCP | VMX_SECONDARY_ENABLE_INVPCID |
 			     VMX_SECONDARY_ENABLE_XSAVES_XRSTORS;
 
-	fake_set_msr(MSR_IA32_VMX_BASIC, 0x12 | UINT64_C(0x1000) << 32 | UINT64_C(6) << 50 |
-						 VMX_BASIC_TRUE_CONTROLS);
+	fake_set_msr(MSR_IA32_VMX_BASIC,
+		     0x12 | UINT64_C(0x1000) << 32 | UINT64_C(6) << 50 | VMX_BASIC_TRUE_CONTROLS);
 	fake_set_msr(MSR_IA32_VMX_TRUE_PINBASED_CTLS, CONTROLS(0x16, 0x7f));
 	fake_set_msr(MSR_IA32_VMX_TRUE_PROCBASED_CTLS, CONTROLS(0x04006172, 0xfff9fffe));
 	fake_set_msr(MSR_IA32_VMX_PROCBASED_CTLS2, CONTROLS(0, secondary));
@@ -353,8 +355,11 @@ static void set_msrs(const struct fake_options *o)
 
 void fake_machine(const struct fake_options *options)
 {
-	fake = (struct fake){ .options = *options, .fail_at = FAKE_NEVER,
-			      .drop_flush = FAKE_NEVER, .drop_flushes = 1, .nmi_at = FAKE_NEVER };
+	fake = (struct fake){ .options = *options,
+			      .fail_at = FAKE_NEVER,
+			      .drop_flush = FAKE_NEVER,
+			      .drop_flushes = 1,
+			      .nmi_at = FAKE_NEVER };
 	reset_vmm_data();
 	map_memory();
 	build_roots();

@@ -22,12 +22,10 @@ for file in "${programs[@]}"; do
 	grep -qsE '^set -[a-z]*u' "$file" "${all[@]}" || echo "$file lacks set -u"
 done | check "every shell script stops at unset variables"
 
-if command -v shellcheck > /dev/null; then
+if need shellcheck shellcheck "shellcheck has nothing to say"; then
 	# What a fragment sets and this program does not use, another one does.
 	fragment=$(printf '%s|' "${fragments[@]#./}")
 	shellcheck -x -a -P SCRIPTDIR:. -f gcc "${programs[@]}" 2>&1 | sort -u |
 		grep -vE "^(\./)?(${fragment%|}):.*SC2034" |
 		check "shellcheck has nothing to say"
-else
-	echo "ok - shellcheck has nothing to say # SKIP not installed: apt-get install shellcheck"
 fi

@@ -97,14 +97,16 @@ static void print_document(FILE *out)
 	      "only as long as they are in use. A bit of CR4 that is set while virtual sends the CPU\n"
 	      "native; tracing or sampling that begins then is not noticed.\n\n",
 	      out);
-	print_table(out, "REFUSED", "| feature | CPUID | in use | what the user is told |\n"
-				    "|---|---|---|---|\n");
+	print_table(out, "REFUSED",
+		    "| feature | CPUID | in use | what the user is told |\n"
+		    "|---|---|---|---|\n");
 	fputs("\n## Supported\n\n"
 	      "Where CPUID shows a feature with a control, the control must be there, and is on; a CPU\n"
 	      "that lacks it is refused by the control's name. The others need no control.\n\n",
 	      out);
-	print_table(out, "SUPPORTED", "| feature | CPUID | in CR4 | control | why that is enough |\n"
-				      "|---|---|---|---|---|\n");
+	print_table(out, "SUPPORTED",
+		    "| feature | CPUID | in CR4 | control | why that is enough |\n"
+		    "|---|---|---|---|---|\n");
 }
 
 static char *slurp(const char *path)

@@ -52,8 +52,8 @@ static int virtual_linux(void **unused)
 static void set_uncached(uint64_t base, uint64_t size)
 {
 	fake_set_msr(MSR_IA32_MTRR_PHYSBASE(1), base | MEMORY_TYPE_UC);
-	fake_set_msr(MSR_IA32_MTRR_PHYSMASK(1), (0xfffffffff000 & ~(size - 1)) |
-						MTRR_PHYSMASK_VALID);
+	fake_set_msr(MSR_IA32_MTRR_PHYSMASK(1),
+		     (0xfffffffff000 & ~(size - 1)) | MTRR_PHYSMASK_VALID);
 }
 
 /* EPT without pages of 1 GiB, as before Haswell; 64 KiB of UC in the second MByte above RAM. */

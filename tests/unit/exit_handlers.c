@@ -216,14 +216,10 @@ static void control_register_values_that_fault(void **unused)
 		unsigned int number;
 		uint64_t set, clear;
 	} rows[] = {
-		{ 4, CR4_FRED, 0 },
-		{ 4, CR4_CET, 0 },
-		{ 4, CR4_LA57, 0 },
-		{ 4, 0, CR4_PAE | CR4_VMXE },
-		{ 0, 0, CR0_PG },
-		{ 0, 0, CR0_PE },
-		{ 0, CR0_NW, CR0_NE },
-		{ 0, UINT64_C(1) << 32, CR0_NE },
+		{ 4, CR4_FRED, 0 },    { 4, CR4_CET, 0 },
+		{ 4, CR4_LA57, 0 },    { 4, 0, CR4_PAE | CR4_VMXE },
+		{ 0, 0, CR0_PG },      { 0, 0, CR0_PE },
+		{ 0, CR0_NW, CR0_NE }, { 0, UINT64_C(1) << 32, CR0_NE },
 	};
 	unsigned int i;
 
@@ -323,7 +319,8 @@ static void mtrr_writes_are_followed(void **unused)
 	from = fake.ops;
 	write_mtrr(MSR_IA32_MTRR_DEF_TYPE, 6);
 	write_mtrr(MSR_IA32_MTRR_PHYSBASE(1), at | MEMORY_TYPE_WT);
-	write_mtrr(MSR_IA32_MTRR_PHYSMASK(1), (UINT64_C(0x1000000000) - size) | MTRR_PHYSMASK_VALID);
+	write_mtrr(MSR_IA32_MTRR_PHYSMASK(1),
+		   (UINT64_C(0x1000000000) - size) | MTRR_PHYSMASK_VALID);
 	assert_int_equal(type_at(at), MEMORY_TYPE_WB);
 	assert_int_equal(count(OP_INVEPT, from), 0);
 	write_mtrr(MSR_IA32_MTRR_DEF_TYPE, 6 | MTRR_DEF_TYPE_E);
@@ -388,6 +385,7 @@ static void vmx_instructions_are_undefined(void **unused)
 }
 
 static const uint32_t known[] = {
+	/* clang-format off */
 	VMX_REASON_EXCEPTION_OR_NMI, VMX_REASON_NMI_WINDOW, VMX_REASON_CPUID, VMX_REASON_GETSEC,
 	VMX_REASON_INVD, VMX_REASON_VMCALL, VMX_REASON_VMCLEAR, VMX_REASON_VMLAUNCH,
 	VMX_REASON_VMPTRLD, VMX_REASON_VMPTRST, VMX_REASON_VMREAD, VMX_REASON_VMRESUME,
@@ -395,6 +393,7 @@ static const uint32_t known[] = {
 	VMX_REASON_INVVPID, VMX_REASON_VMFUNC, VMX_REASON_CR_ACCESS, VMX_REASON_XSETBV,
 	VMX_REASON_RDMSR, VMX_REASON_WRMSR, VMX_REASON_EPT_VIOLATION, VMX_REASON_MONITOR_TRAP_FLAG,
 	VMX_REASON_INTERRUPT_WINDOW, VMX_REASON_SEAMCALL, VMX_REASON_TDCALL,
+	/* clang-format on */
 };
 
 static bool is_known(uint32_t reason)

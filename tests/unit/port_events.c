@@ -47,7 +47,7 @@ static void plan_over_all_interruptibilities(void **unused)
 	(void)unused;
 	for (blocking = 0; blocking < 32; blocking++) {
 		bool sti = blocking & VMX_BLOCKING_STI;
-		enum event_plan idle = sti		? EVENT_INTERRUPT_WINDOW :
+		enum event_plan idle = sti              ? EVENT_INTERRUPT_WINDOW :
 				       blocking & waits ? EVENT_NMI_WINDOW :
 							  EVENT_INJECT;
 

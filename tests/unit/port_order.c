@@ -139,8 +139,8 @@ static void leave_in_order(void **unused)
 	ASSERT_BEFORE(OP_LGDT, OP_LLDT);
 	ASSERT_BEFORE(OP_LLDT, OP_LOAD_SEGMENT);
 	for (i = start; i < (int)fake.ops; i++)
-		if (fake.log[i].kind == OP_WRMSR && (fake.log[i].a == MSR_IA32_FS_BASE ||
-						     fake.log[i].a == MSR_IA32_GS_BASE))
+		if (fake.log[i].kind == OP_WRMSR &&
+		    (fake.log[i].a == MSR_IA32_FS_BASE || fake.log[i].a == MSR_IA32_GS_BASE))
 			assert_true(i > last_of(OP_LOAD_SEGMENT));
 	ASSERT_BEFORE(OP_LOAD_SEGMENT, OP_LIDT);
 	ASSERT_BEFORE(OP_LIDT, OP_TAIL);
@@ -230,8 +230,8 @@ static void seed_for_enter(bool no_ept)
 	tlb_cache((struct fake_translation){ .kind = MAP_GUEST_PHYSICAL, .eptp = eptp });
 	tlb_cache((struct fake_translation){ .kind = MAP_COMBINED, .vpid = 1, .eptp = eptp });
 	tlb_cache((struct fake_translation){ .kind = MAP_LINEAR, .vpid = 1 });
-	tlb_cache((struct fake_translation){ .kind = MAP_LINEAR, .vpid = 1, .pcid = 5,
-					     .global = true });
+	tlb_cache((struct fake_translation){
+		.kind = MAP_LINEAR, .vpid = 1, .pcid = 5, .global = true });
 }
 
 /* Left over from before the virtual episode: Linux's flushes since then reached its VPID only. */

@@ -16,8 +16,10 @@
 #define NON_CANONICAL UINT64_C(0x0000800000000000)
 
 static const struct vmx_capability capability = {
-	.cr0_fixed0 = 0x80000021, .cr0_fixed1 = 0xffffffff,
-	.cr4_fixed0 = 0x2000, .cr4_fixed1 = 0x3727ff,
+	.cr0_fixed0 = 0x80000021,
+	.cr0_fixed1 = 0xffffffff,
+	.cr4_fixed0 = 0x2000,
+	.cr4_fixed1 = 0x3727ff,
 };
 
 /* What Linux 6.1 has at the gate, on a CPU that these capabilities are of. */
@@ -26,18 +28,25 @@ static struct state linux_state(void)
 	const struct segment null = { .ar = UNUSABLE };
 
 	return (struct state){
-		.rip = 0xffffffffc0a01234, .rflags = 0x46,
-		.cr0 = 0x80050033, .cr3 = 0x1074e8001, .cr4 = 0x1706f0, .dr7 = 0x400,
-		.sysenter_cs = 0x10, .sysenter_esp = 0xfffffe0000003000,
+		.rip = 0xffffffffc0a01234,
+		.rflags = 0x46,
+		.cr0 = 0x80050033,
+		.cr3 = 0x1074e8001,
+		.cr4 = 0x1706f0,
+		.dr7 = 0x400,
+		.sysenter_cs = 0x10,
+		.sysenter_esp = 0xfffffe0000003000,
 		.sysenter_eip = 0xffffffff81c01650,
-		.es = null, .ds = null,
+		.es = null,
+		.ds = null,
 		.cs = { 0x10, 0xa09b, 0xffffffff, 0 },
 		.ss = { 0x18, 0xc093, 0xffffffff, 0 },
 		.fs = { 0, UNUSABLE, 0, 0x7f0123456780 },
 		.gs = { 0, UNUSABLE, 0, 0xffff88817bc00000 },
 		.ldtr = null,
 		.tr = { 0x40, 0x8b, 0x4087, 0xfffffe0000005000 },
-		.gdtr = { 0x7f, 0xfffffe0000001000 }, .idtr = { 0xfff, 0xfffffe0000000000 },
+		.gdtr = { 0x7f, 0xfffffe0000001000 },
+		.idtr = { 0xfff, 0xfffffe0000000000 },
 		.activity = VMX_ACTIVITY_ACTIVE,
 	};
 }

@@ -12,8 +12,8 @@
 enum word { PIN, PRIMARY, SECONDARY, EXIT, ENTRY, WORDS };
 
 static const char *const word_names[WORDS] = {
-	"pin-based controls", "primary controls", "secondary controls", "exit controls",
-	"entry controls",
+	"pin-based controls", "primary controls", "secondary controls",
+	"exit controls",      "entry controls",
 };
 
 static uint64_t *capability_word(struct vmx_capability *c, enum word w)
@@ -182,7 +182,7 @@ static void check_forced(enum word word, uint32_t default1, uint32_t handled, bo
 {
 	static const char *const names[WORDS][32] = {
 #define NAME(name, bit) [bit] = #name,
-		{ VMX_PIN_CONTROLS(NAME) },  { VMX_PRIMARY_CONTROLS(NAME) },
+		{ VMX_PIN_CONTROLS(NAME) },       { VMX_PRIMARY_CONTROLS(NAME) },
 		{ VMX_SECONDARY_CONTROLS(NAME) }, { VMX_EXIT_CONTROLS(NAME) },
 		{ VMX_ENTRY_CONTROLS(NAME) },
 #undef NAME

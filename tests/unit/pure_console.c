@@ -257,8 +257,8 @@ static void a_line_within_a_line(void **state)
 {
 	const size_t size = MERCURY_SHARED_PAGES * MERCURY_PAGE_SIZE;
 	const struct sigaction action = { .sa_handler = interrupt_line };
-	struct mercury_shared *s = mmap(NULL, size, PROT_READ | PROT_WRITE,
-					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mercury_shared *s =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct sigaction before;
 	uint64_t head;
 	const char *at;

@@ -90,9 +90,9 @@ bool insn_rdmsr_safe(uint32_t msr, uint64_t *value)
 		uint32_t msr;
 		uint64_t value;
 	} constants[] = {
-		{ 0x03a, 5 },                        /* feature control: locked, VMX outside SMX  */
+		{ 0x03a, 5 }, /* feature control: locked, VMX outside SMX                         */
 		{ 0x480, UINT64_C(0x00da040000000012) },
-		{ 0x48d, 0x0000007f00000016 },       /* the TRUE words of a Haswell               */
+		{ 0x48d, 0x0000007f00000016 }, /* the TRUE words of a Haswell                     */
 		{ 0x48e, 0xfff9fffe04006172 },
 		{ 0x48f, 0x007fffff00036dfb },
 		{ 0x490, 0x0000ffff000011fb },

@@ -23,6 +23,7 @@ static const struct expectation {
 	enum mercury_call call;
 	const char *cell[MODE_NR];
 } expected[MERCURY_CALL_NR] = {
+	/* clang-format off */
 	{ MERCURY_CALL_INIT,     { "CC", "--", "--", "--", "--" } },
 	{ MERCURY_CALL_INIT_CPU, { "NC", "NN", "NP", "NR", "--" } },
 	{ MERCURY_CALL_MAP,      { "CC", "NN", "--", "--", "--" } },
@@ -34,6 +35,7 @@ static const struct expectation {
 	{ MERCURY_CALL_LEAVE,    { "--", "--", "--", "--", "PV" } },
 	{ MERCURY_CALL_HIDDEN,   { "--", "--", "--", "--", "VV" } },
 	{ MERCURY_CALL_LOOKUP,   { "--", "NN", "PP", "RR", "VV" } },
+	/* clang-format on */
 };
 
 static enum mode mode_of_letter(char letter)

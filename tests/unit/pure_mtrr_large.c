@@ -6,7 +6,7 @@ static const struct row {
 	uint32_t maxphyaddr;
 	uint64_t ram_end;
 } rows[] = {
-	{ 36, 64 * GB },     { 39, 66 * GB }, { 39, 512 * GB },	   { 46, 66 * GB },
+	{ 36, 64 * GB },     { 39, 66 * GB }, { 39, 512 * GB },    { 46, 66 * GB },
 	{ 46, TB + 2 * GB }, { 48, 66 * GB }, { 48, TB + 2 * GB }, { 46, 5 * TB + 2 * GB },
 };
 
@@ -77,8 +77,8 @@ static void check_leaf(const struct row *row, enum style style, bool has_1g, uin
 
 	if (page.type != type || page.order != order)
 		fail_msg("%u bits, style %d: %#llx is of type %u, order %u, not %u, %u",
-			 row->maxphyaddr, style, (unsigned long long)at, page.type, page.order, type,
-			 order);
+			 row->maxphyaddr, style, (unsigned long long)at, page.type, page.order,
+			 type, order);
 }
 
 /* Every single leaf of RAM; from a pool with as many pages as the module allocates. */
@@ -135,12 +135,11 @@ static void touch_above_ram(void **state)
 		const enum style style = i / 2 % STYLES;
 		const struct mtrr_state s = registers_of(row, style);
 		const uint64_t top = mapped_top(row->ram_end), end = WIDTH(row);
-		const uint64_t at[] = { top,	      top + GB - PAGE, end / 2,
+		const uint64_t at[] = { top,          top + GB - PAGE, end / 2,
 					end - 2 * GB, end - GB - PAGE, end - GB,
 					end - PAGE };
 
-		assert_int_equal(build(&s, i % 2, top, pool_pages_for(row->ram_end)),
-				 MERCURY_E_OK);
+		assert_int_equal(build(&s, i % 2, top, pool_pages_for(row->ram_end)), MERCURY_E_OK);
 		for (k = 0; k < sizeof(at) / sizeof(at[0]); k++) {
 			if (at[k] >= end)
 				continue;

@@ -25,7 +25,8 @@ static void tables_are_well_formed(void **state)
 
 		for (; p->end != WIDTH(&machines[i]); p++)
 			if (p->end >= p[1].end || p->type == p[1].type || p->end % PAGE)
-				fail_msg("%s: at %#llx", machines[i].name, (unsigned long long)p->end);
+				fail_msg("%s: at %#llx", machines[i].name,
+					 (unsigned long long)p->end);
 	}
 }
 
@@ -48,7 +49,8 @@ static void types_page_by_page(void **state)
 
 			for (at = start; step && at < p->end; at += step)
 				check_type(m, &s, at);
-			for (at = p->end - 8 * PAGE; at < p->end + 8 * PAGE && at < WIDTH(m); at += PAGE)
+			for (at = p->end - 8 * PAGE; at < p->end + 8 * PAGE && at < WIDTH(m);
+			     at += PAGE)
 				check_type(m, &s, at);
 		}
 	}
@@ -66,8 +68,8 @@ static void check_block(const struct machine *m, const struct mtrr_state *s, uin
 	/* Above 2 MiB "no" may be said of one type: see mtrr.h. */
 	if ((claimed && !within) || (!claimed && within && size <= 2 * MB) || type != p->type)
 		fail_msg("%s: %#llx bytes at %#llx are %sof one type, %u", m->name,
-			 (unsigned long long)size, (unsigned long long)start,
-			 claimed ? "" : "not ", type);
+			 (unsigned long long)size, (unsigned long long)start, claimed ? "" : "not ",
+			 type);
 }
 
 /* The blocks of 2 MiB and of 1 GiB that a border lies in or between. */

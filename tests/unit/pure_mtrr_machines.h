@@ -35,6 +35,7 @@ struct machine {
  * for each GiB that registers divide, with 2 MiB pages one for each GiB; one for each 2 MiB that is
  * of several types.
  */
+/* clang-format off */
 static const struct machine machines[] = {
 	{
 		/*
@@ -271,6 +272,7 @@ static const struct machine machines[] = {
 		{ 2 + 1, 2 + 1 + 4 },
 	},
 };
+/* clang-format on */
 
 #define MACHINES (sizeof(machines) / sizeof(machines[0]))
 
@@ -279,8 +281,9 @@ static inline void fill_fixed(struct mtrr_state *s, const struct piece *p)
 	uint32_t i;
 
 	for (i = 0; p->end && i < 88; i++) {
-		uint64_t at = i < 8 ? i * 0x10000 :
-			      i < 24 ? 0x80000 + (i - 8) * 0x4000 : 0xc0000 + (i - 24) * 0x1000;
+		uint64_t at = i < 8  ? i * 0x10000 :
+			      i < 24 ? 0x80000 + (i - 8) * 0x4000 :
+				       0xc0000 + (i - 24) * 0x1000;
 
 		if (at == p->end)
 			p++;

@@ -132,8 +132,9 @@ static void the_order_of_nothing(void **state)
 /* Neighbours in different tables of every level, the last page of 48 bits among them. */
 static void far_apart(void **state)
 {
-	static const uint64_t at[] = { 0, F1G - 1, F1G, 512 * F1G - 1, 512 * F1G,
-				       512 * 512 * F1G - 1 };
+	static const uint64_t at[] = { 0,         F1G - 1,
+				       F1G,       512 * F1G - 1,
+				       512 * F1G, 512 * 512 * F1G - 1 };
 	size_t i;
 
 	(void)state;

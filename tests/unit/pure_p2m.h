@@ -34,8 +34,8 @@ static struct p2m p2m;
 static inline void add_type(uint64_t base, uint64_t size, uint32_t type)
 {
 	mtrrs.base[mtrrs.variable] = base | type;
-	mtrrs.mask[mtrrs.variable++] = (((UINT64_C(1) << mtrrs.maxphyaddr) - 1) & ~(size - 1)) |
-				       0x800;
+	mtrrs.mask[mtrrs.variable++] =
+		(((UINT64_C(1) << mtrrs.maxphyaddr) - 1) & ~(size - 1)) | 0x800;
 }
 
 /* A pool of `pages` pages, not contiguous in physical memory; all memory is WB. */

@@ -61,8 +61,8 @@ static void model_set(uint64_t gfn, const struct p2m_page *p)
 	uint64_t i;
 
 	for (i = 0; i < UINT64_C(1) << p->order; i++)
-		model[gfn + i] = (struct page){ p->mfn + i, 1, 0, (uint8_t)p->access,
-						(uint8_t)p->type };
+		model[gfn + i] =
+			(struct page){ p->mfn + i, 1, 0, (uint8_t)p->access, (uint8_t)p->type };
 }
 
 static bool same(uint64_t gfn, const struct page *m)
@@ -148,8 +148,9 @@ static uint64_t random_block(uint32_t order)
 
 static uint32_t random_access(void)
 {
-	static const uint32_t accesses[] = { 0, P2M_READ, P2M_READ | P2M_WRITE,
-					     P2M_READ | P2M_EXECUTE, P2M_ALL, P2M_ALL };
+	static const uint32_t accesses[] = {
+		0, P2M_READ, P2M_READ | P2M_WRITE, P2M_READ | P2M_EXECUTE, P2M_ALL, P2M_ALL
+	};
 
 	return accesses[random_below(6)];
 }
@@ -172,7 +173,8 @@ static const char *step_map(void)
 static const char *step_set(void)
 {
 	struct p2m_page p = { .order = orders[random_below(32) || !has_1g ? random_below(2) : 2],
-			      .access = random_access(), .type = random_below(2) ? WB : UC };
+			      .access = random_access(),
+			      .type = random_below(2) ? WB : UC };
 	uint64_t gfn = random_block(p.order), size = UINT64_C(1) << p.order;
 
 	p.mfn = random_below(2) ? gfn : random_below(UINT64_C(1) << 26) & ~(size - 1);
@@ -298,15 +300,16 @@ static void odd_types(void)
 
 static void walk_randomly(void **state, uint64_t with_seed, unsigned int steps)
 {
-	static const char *(*const kinds[])(void) = { step_map,	     step_set,	    step_protect,
-						      step_protect,  step_split,    step_split,
-						      step_collapse, step_collapse, step_hide,
-						      step_drop };
+	typedef const char *(*step)(void);
+	static const step kinds[] = { step_map,   step_set,   step_protect,  step_protect,
+				      step_split, step_split, step_collapse, step_collapse,
+				      step_hide,  step_drop };
 	unsigned int i;
 
 	(void)state;
 	fresh_pool(POOL_PAGES);
-	assert_int_equal(p2m_init(&p2m, ept_format(has_1g), &mtrrs, ZERO_PA, SINK_PA), MERCURY_E_OK);
+	assert_int_equal(p2m_init(&p2m, ept_format(has_1g), &mtrrs, ZERO_PA, SINK_PA),
+			 MERCURY_E_OK);
 	odd_types();
 	memset(model, 0, sizeof(model));
 	seed = with_seed;

@@ -8,11 +8,13 @@
 
 /* A GDT laid out as Linux's is, with some entries of our own behind it. */
 enum {
+	/* clang-format off */
 	NULL_ENTRY, KERNEL32_CS, KERNEL_CS, KERNEL_DS, USER32_CS, USER_DS, USER_CS, UNUSED,
 	TSS, TSS_HIGH, LDT, LDT_HIGH, TLS, ABSENT, NOT_ACCESSED, LAST,
+	/* clang-format on */
 };
 
-#define SELECTOR(entry, rpl) ((uint16_t)((entry) * 8 | (rpl)))
+#define SELECTOR(entry, rpl) ((uint16_t)(8 * (entry) | (rpl)))
 
 /* Literal descriptors: what Linux's GDT holds, in its bytes. */
 static const uint64_t gdt[LAST + 1] = {
@@ -22,12 +24,12 @@ static const uint64_t gdt[LAST + 1] = {
 	[USER32_CS] = 0x00cffb000000ffff,
 	[USER_DS] = 0x00cff3000000ffff,
 	[USER_CS] = 0x00affb000000ffff,
-	[TSS] = 0xab008b45674041f7,	/* base ..ab456740, limit 41f7h, busy */
+	[TSS] = 0xab008b45674041f7, /* base ..ab456740, limit 41f7h, busy */
 	[TSS_HIGH] = 0x00000000fffffe80,
-	[LDT] = 0x0000820010001fff,	/* base 1000h, limit 1fffh */
+	[LDT] = 0x0000820010001fff, /* base 1000h, limit 1fffh */
 	[LDT_HIGH] = 0x00000000ffff8881,
-	[TLS] = 0xf75ff312abcd4321,	/* base f712abcdh, limit f4321h bytes, D, AVL */
-	[ABSENT] = 0x00cf73000000ffff,	/* P = 0 */
+	[TLS] = 0xf75ff312abcd4321,    /* base f712abcdh, limit f4321h bytes, D, AVL */
+	[ABSENT] = 0x00cf73000000ffff, /* P = 0 */
 	[NOT_ACCESSED] = 0x00cf92000000ffff,
 	[LAST] = 0x00cf93000000ffff,
 };
@@ -107,10 +109,14 @@ static void granularity(void **state)
 		bool g;
 		uint32_t limit;
 	} rows[] = {
-		{ 0, false, 0 },	     { 0, true, 0xfff },
-		{ 1, false, 1 },	     { 1, true, 0x1fff },
-		{ 0xfffff, false, 0xfffff }, { 0xfffff, true, 0xffffffff },
-		{ 0x80000, false, 0x80000 }, { 0x80000, true, 0x80000fff },
+		{ 0, false, 0 },
+		{ 0, true, 0xfff },
+		{ 1, false, 1 },
+		{ 1, true, 0x1fff },
+		{ 0xfffff, false, 0xfffff },
+		{ 0xfffff, true, 0xffffffff },
+		{ 0x80000, false, 0x80000 },
+		{ 0x80000, true, 0x80000fff },
 	};
 	size_t i;
 

@@ -7,7 +7,7 @@
 
 /* "Physical memory": a handful of tables; table n lies at TABLE(n). */
 #define TABLES 8
-#define TABLE(n) (UINT64_C(0x7654321000) + (uint64_t)(n) * PAGE_4K)
+#define TABLE(n) (UINT64_C(0x7654321000) + PAGE_4K * (n))
 
 static uint64_t tables[TABLES][PAGING_ENTRIES];
 static unsigned int reads;
@@ -25,8 +25,14 @@ static uint64_t read_physical(void *context, uint64_t pa)
  * In both halves: slot 509 is the VMM's window, 273 the kernel's direct map, 0 and 255 the user's.
  */
 static const uint64_t addresses[] = {
-	0, 0x1000, 0x7fffffffffff, 0x00007f1234567abc, 0xffff888123456789, 0xfffffe8000000fff,
-	0xffffffffffffffff, 0xffff800000000000,
+	0,
+	0x1000,
+	0x7fffffffffff,
+	0x00007f1234567abc,
+	0xffff888123456789,
+	0xfffffe8000000fff,
+	0xffffffffffffffff,
+	0xffff800000000000,
 };
 
 #define ALL (PAGING_P | PAGING_RW | PAGING_US)

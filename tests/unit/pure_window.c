@@ -32,7 +32,8 @@ static int window(void **state)
 	(void)state;
 	if (!there)
 		assert_ptr_equal(mmap((void *)BASE, MERCURY_WINDOW_SIZE, PROT_READ | PROT_WRITE,
-				      MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+				      MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+				      0),
 				 (void *)BASE);
 	there = true;
 	cpu = (struct cpu *)(BASE + SLOT + MERCURY_CPU_DATA);

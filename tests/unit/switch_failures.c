@@ -136,10 +136,10 @@ static void enter_fails_at_each_operation(void **unused)
 	for (i = 0; i < total; i++) {
 		uint64_t error = enter_failing_at(i, false);
 
-		assert_int_equal(error, i == 0		 ? MERCURY_E_VMXON :
-					i == 1		 ? MERCURY_E_VMPTRLD :
+		assert_int_equal(error, i == 0         ? MERCURY_E_VMXON :
+					i == 1         ? MERCURY_E_VMPTRLD :
 					i == total - 1 ? MERCURY_E_VMLAUNCH :
-							   MERCURY_E_VMWRITE);
+							 MERCURY_E_VMWRITE);
 		assert_next_succeeds();
 	}
 }

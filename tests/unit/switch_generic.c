@@ -46,8 +46,10 @@ static void note(char call)
 		result_##x = state->regs.rax;                                                      \
 		return load_##x;                                                                   \
 	}                                                                                          \
-	static const struct vo mock_##x = { .capture = capture_##x, .audit = do_audit_##x,         \
-					    .leave = leave_##x, .load = do_load_##x };
+	static const struct vo mock_##x = { .capture = capture_##x,                                \
+					    .audit = do_audit_##x,                                 \
+					    .leave = leave_##x,                                    \
+					    .load = do_load_##x };
 
 MOCK(a, 'a')
 MOCK(b, 'A')

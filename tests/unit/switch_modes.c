@@ -14,8 +14,7 @@
  */
 static const unsigned int allowed[MODE_NR] = {
 	[MODE_COLD] = CALL(INIT) | CALL(INIT_CPU) | CALL(MAP) | CALL(HIDE),
-	[MODE_NATIVE] = CALL(INIT_CPU) | CALL(MAP) | CALL(HIDE) | CALL(PREPARE) |
-			CALL(LOOKUP),
+	[MODE_NATIVE] = CALL(INIT_CPU) | CALL(MAP) | CALL(HIDE) | CALL(PREPARE) | CALL(LOOKUP),
 	[MODE_PREPARED] = CALL(INIT_CPU) | CALL(PREPARE) | CALL(AUDIT) | CALL(LOOKUP),
 	[MODE_READY] = CALL(INIT_CPU) | CALL(AUDIT) | CALL(DISCARD) | CALL(ENTER) | CALL(LOOKUP),
 	[MODE_VIRTUAL] = CALL(LEAVE) | CALL(HIDDEN) | CALL(LOOKUP),
@@ -57,8 +56,7 @@ static void calls_that_do_not_fit(void **unused)
 /* "the VMM does not know this call": in every mode. */
 static void calls_that_do_not_exist(void **unused)
 {
-	static const unsigned int none[] = { MERCURY_CALL_NR, MERCURY_CALL_NR + 1, 1u << 31,
-					     ~0u };
+	static const unsigned int none[] = { MERCURY_CALL_NR, MERCURY_CALL_NR + 1, 1u << 31, ~0u };
 	struct cpu *cpu = fake_vmm_cpu();
 	unsigned int mode, i;
 

@@ -134,8 +134,7 @@ static void load_cr4_and_flush(uint64_t cr4)
 static void load_descriptor_tables(struct cpu *cpu, const struct state *s)
 {
 	struct descriptor_table_register rw = { s->gdtr.limit, cpu->gdt_rw };
-	struct segment_descriptor *tss =
-		(void *)(cpu->gdt_rw + (s->tr.selector & SELECTOR_INDEX));
+	struct segment_descriptor *tss = (void *)(cpu->gdt_rw + (s->tr.selector & SELECTOR_INDEX));
 
 	insn_lgdt(&rw);
 	tss->access = (tss->access & ~SEGMENT_AR_TYPE) | SEGMENT_TYPE_TSS_AVAILABLE;
@@ -182,7 +181,7 @@ static void build_tail(struct cpu *cpu, const struct state *s, struct leave_fram
 	struct tail_stack *stack = (struct tail_stack *)s->regs.rsp - 1;
 
 	*stack = (struct tail_stack){ s->regs.rbx, s->regs.rdx, s->regs.rcx,
-				      s->regs.rax, s->rflags,	s->rip };
+				      s->regs.rax, s->rflags,   s->rip };
 	cpu->regs = s->regs;
 	*frame = (struct leave_frame){
 		.tail = mercury_boot.gate_tail,

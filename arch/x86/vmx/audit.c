@@ -167,7 +167,8 @@ static const char *audit_segments(const struct state *s)
 /* 27.3.1.3, Checks on Guest Descriptor-Table Registers; 27.3.1.4, Checks on Guest RIP, RFLAGS */
 static const char *audit_tables_and_flags(const struct state *s)
 {
-	const uint64_t reserved = ~(UINT64_C(0x3fffff)) | X86_BIT64(15) | X86_BIT64(5) | X86_BIT64(3);
+	const uint64_t reserved =
+		~(UINT64_C(0x3fffff)) | X86_BIT64(15) | X86_BIT64(5) | X86_BIT64(3);
 
 	if (!canonical(s->gdtr.base) || !canonical(s->idtr.base))
 		return "GDTR and IDTR base must be canonical";
@@ -190,8 +191,8 @@ static const char *audit_non_register(const struct state *s)
 {
 	if (s->activity != VMX_ACTIVITY_ACTIVE)
 		return "the CPU is running, so its activity state must be active";
-	if (s->interruptibility & ~(uint32_t)(VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS |
-					      VMX_BLOCKING_NMI))
+	if (s->interruptibility &
+	    ~(uint32_t)(VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS | VMX_BLOCKING_NMI))
 		return "the interruptibility state has a reserved bit set";
 	if (s->interruptibility & VMX_BLOCKING_STI && s->interruptibility & VMX_BLOCKING_MOV_SS)
 		return "blocking by STI and by MOV SS exclude each other";

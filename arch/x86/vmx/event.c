@@ -30,9 +30,11 @@ void event_reinject(void)
 		insn_vmwrite(VMCS_ENTRY_INSTRUCTION_LENGTH,
 			     insn_vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
 	/* Delivery of an NMI had blocked NMIs; its second delivery must find them unblocked. */
-	if (VMX_EVENT_TYPE(info) == VMX_EVENT_NMI)
-		insn_vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
-			     insn_vmread(VMCS_GUEST_INTERRUPTIBILITY) & ~(uint64_t)VMX_BLOCKING_NMI);
+	if (VMX_EVENT_TYPE(info) == VMX_EVENT_NMI) {
+		uint64_t blocking = insn_vmread(VMCS_GUEST_INTERRUPTIBILITY);
+
+		insn_vmwrite(VMCS_GUEST_INTERRUPTIBILITY, blocking & ~(uint64_t)VMX_BLOCKING_NMI);
+	}
 	insn_vmwrite(VMCS_ENTRY_INTERRUPTION_INFO, info & ~VMX_EVENT_ENTRY_RESERVED);
 }
 
@@ -89,8 +91,7 @@ void vmx_inject_pending(struct cpu *cpu)
 		return;
 	}
 	if (pending & PENDING_MC)
-		inject_or_wait(cpu, PENDING_MC,
-			       vmx_event(VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_MC));
+		inject_or_wait(cpu, PENDING_MC, vmx_event(VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_MC));
 	if (pending & PENDING_NMI)
 		inject_or_wait(cpu, PENDING_NMI, vmx_event(VMX_EVENT_NMI, VECTOR_NMI));
 }

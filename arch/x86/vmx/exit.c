@@ -316,8 +316,9 @@ static void screen(struct cpu *cpu, uint32_t reason)
 		   reason, name ? name : "unknown", insn_vmread(VMCS_EXIT_QUALIFICATION),
 		   insn_vmread(VMCS_GUEST_RIP));
 	console_line("physical %016lx linear %016lx vectoring %lx interruptibility %lx",
-		     insn_vmread(VMCS_GUEST_PHYSICAL_ADDRESS), insn_vmread(VMCS_GUEST_LINEAR_ADDRESS),
-		     insn_vmread(VMCS_IDT_VECTORING_INFO), insn_vmread(VMCS_GUEST_INTERRUPTIBILITY));
+		     insn_vmread(VMCS_GUEST_PHYSICAL_ADDRESS),
+		     insn_vmread(VMCS_GUEST_LINEAR_ADDRESS), insn_vmread(VMCS_IDT_VECTORING_INFO),
+		     insn_vmread(VMCS_GUEST_INTERRUPTIBILITY));
 	console_line("cr0 %lx cr3 %lx cr4 %lx rflags %lx rsp %016lx", insn_vmread(VMCS_GUEST_CR0),
 		     insn_vmread(VMCS_GUEST_CR3), insn_vmread(VMCS_GUEST_CR4),
 		     insn_vmread(VMCS_GUEST_RFLAGS), insn_vmread(VMCS_GUEST_RSP));

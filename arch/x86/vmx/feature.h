@@ -47,7 +47,8 @@ enum vmx_fact {
 	F(RDTSCP, RDTSCP, ENABLE_RDTSCP, NOWHERE, 0, SUPPORTED,                                    \
 	  "IA32_TSC_AUX stays in the processor")                                                   \
 	F(RDPID, RDPID, ENABLE_RDTSCP, NOWHERE, 0, SUPPORTED, "RDTSCP's control is RDPID's too")   \
-	F(INVPCID, INVPCID, ENABLE_INVPCID, NOWHERE, 0, SUPPORTED, "no exit: INVLPG exiting is off") \
+	F(INVPCID, INVPCID, ENABLE_INVPCID, NOWHERE, 0, SUPPORTED,                                 \
+	  "no exit: INVLPG exiting is off")                                                        \
 	F(XSAVES, XSAVES, ENABLE_XSAVES_XRSTORS, NOWHERE, 0, SUPPORTED,                            \
 	  "no component of IA32_XSS exits; the MSR stays in the processor")                        \
 	F(WAITPKG, WAITPKG, ENABLE_USER_WAIT_AND_PAUSE, NOWHERE, 0, SUPPORTED,                     \
@@ -126,7 +127,7 @@ enum vmx_fact {
 	F(BUS_LOCK_DETECT, BUS_LOCK_DETECT, NONE, NOWHERE, 0, SUPPORTED,                           \
 	  "its bit is in DEBUGCTL, which travels in the VMCS; the exit for it is off")             \
 	F(PEBS, DS, NONE, NOWHERE, 0, SUPPORTED,                                                   \
-	  "records go to Linux's cpu_entry_area, which the VMM's page tables map for that; BTS too") \
+	  "records go to Linux's cpu_entry_area, which the VMM's page tables map for it; BTS too") \
 	F(ARCH_LBR, ARCH_LBR, NONE, NOWHERE, 0, SUPPORTED,                                         \
 	  "IA32_LBR_CTL stays on across exits: branches of the VMM are recorded among Linux's")    \
 	F(HRESET, HRESET, NONE, NOWHERE, 0, SUPPORTED,                                             \

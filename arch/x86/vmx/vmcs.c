@@ -54,8 +54,7 @@ bool vmcs_write_constants(struct cpu *cpu, const struct vmcs_constants *c)
 		{ VMCS_ENTRY_CONTROLS, c->controls.entry, false },
 		{ VMCS_MSR_BITMAP, c->msr_bitmap_pa, false },
 		{ VMCS_EPT_POINTER, c->eptp, !c->eptp },
-		{ VMCS_VPID, VMX_LINUX_VPID,
-		  !(c->controls.secondary & VMX_SECONDARY_ENABLE_VPID) },
+		{ VMCS_VPID, VMX_LINUX_VPID, !(c->controls.secondary & VMX_SECONDARY_ENABLE_VPID) },
 		/* XSAVES needs it, and no component of IA32_XSS is ours. */
 		{ VMCS_XSS_EXITING_BITMAP, 0,
 		  !(c->controls.secondary & VMX_SECONDARY_ENABLE_XSAVES_XRSTORS) },

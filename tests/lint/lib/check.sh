@@ -17,6 +17,23 @@ check() {
 	fi
 }
 
+# need TOOL PACKAGE CHECK...: is TOOL there? If not, what it would have checked is skipped; but under
+# `make test`, which installs all packages first, it fails.
+need() {
+	local why="$1 is not installed: apt-get install $2" name
+
+	command -v "$1" > /dev/null && return
+	shift 2
+	for name; do
+		if [[ -n ${MERCURY_TEST-} ]]; then
+			check "$name" <<< "$why"
+		else
+			echo "ok - $name # SKIP $why"
+		fi
+	done
+	return 1
+}
+
 # files PATTERN FOLDER...: files below the folders whose name matches; folders may be missing.
 files() {
 	local pattern=$1 folder

@@ -136,7 +136,8 @@ int main(int argc, char **argv)
 
 	if (!cpus || argc != 2 || (!vmx && strcmp(argv[1], "cpuid"))) {
 		fputs("usage: attack cpuid|vmx\n  Until SIGTERM; exit status 1 if an answer was "
-		      "wrong.\n", stderr);
+		      "wrong.\n",
+		      stderr);
 		return 2;
 	}
 	sigaction(SIGILL, &undefined, NULL);

@@ -38,7 +38,8 @@ static void print_cpu(int cpu, const struct hypervisor *hypervisor)
 	printf("cpu%d: hypervisor \"", cpu);
 	for (int i = 0; i < HYPERVISOR_SIGNATURE_SIZE; i++)
 		putchar(isprint((unsigned char)hypervisor->signature[i]) ?
-			hypervisor->signature[i] : '.');
+				hypervisor->signature[i] :
+				'.');
 	printf("\"\n");
 }
 
@@ -67,7 +68,7 @@ int main(int argc, char **argv)
 	}
 	if (expectation == NOTHING || !wrong)
 		return 0;
-	printf("hv: %zu CPUs are not %s\n", wrong, expectation == VIRTUAL ?
-	       "under Mercury" : "native");
+	printf("hv: %zu CPUs are not %s\n", wrong,
+	       expectation == VIRTUAL ? "under Mercury" : "native");
 	return 1;
 }

@@ -10,9 +10,9 @@
 #define MERCURY_SIGNATURE "MercuryVMMv1"
 
 struct hypervisor {
-	bool present;			/* CPUID.1:ECX[31] */
-	unsigned int highest_leaf;	/* EAX of leaf 40000000h; 0 if not present */
-	char signature[HYPERVISOR_SIGNATURE_SIZE + 1];	/* its EBX, ECX, EDX */
+	bool present;                                  /* CPUID.1:ECX[31] */
+	unsigned int highest_leaf;                     /* EAX of leaf 40000000h; 0 if not present */
+	char signature[HYPERVISOR_SIGNATURE_SIZE + 1]; /* its EBX, ECX, EDX */
 };
 
 /* Asks the CPU this thread runs on. */

@@ -270,17 +270,10 @@ static const struct action {
 	int arguments;
 	void (*act)(const char *file, char **arguments);
 } actions[] = {
-	{ "write", 1, act_write },
-	{ "fill", 1, act_fill },
-	{ "flood", 2, act_flood },
-	{ "bytes", 1, act_bytes },
-	{ "at", 2, act_at },
-	{ "two", 2, act_two },
-	{ "fault", 0, act_fault },
-	{ "nocap", 1, act_nocap },
-	{ "nocap-open", 1, act_nocap_open },
-	{ "repeat", 2, act_repeat },
-	{ "read", 1, act_read },
+	{ "write", 1, act_write },   { "fill", 1, act_fill },   { "flood", 2, act_flood },
+	{ "bytes", 1, act_bytes },   { "at", 2, act_at },       { "two", 2, act_two },
+	{ "fault", 0, act_fault },   { "nocap", 1, act_nocap }, { "nocap-open", 1, act_nocap_open },
+	{ "repeat", 2, act_repeat }, { "read", 1, act_read },
 };
 
 int main(int argc, char **argv)

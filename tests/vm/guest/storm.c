@@ -15,7 +15,8 @@
 
 static const char usage[] =
 	"usage: storm [--check-every K] [--pause US] N\n"
-	"  Switches N times between native and virtual by writing to " PROC_FILE ", and after every\n"
+	"  Switches N times between native and virtual by writing to " PROC_FILE
+	", and after every\n"
 	"  K-th switch (default 1; 0: only at the end) asks every CPU by CPUID which it is. Between\n"
 	"  two switches it sleeps US microseconds (default 0).\n"
 	"  Exit status: 0 if all switched, 1 at the first error, 2: bad arguments.\n";
@@ -173,7 +174,8 @@ int main(int argc, char **argv)
 	}
 	elapsed = seconds() - begin;
 	printf("storm: %lu switches in %.2f s, %.0f per second, %lu times checked on %d CPUs, "
-	       "0 errors; mode %s\n", switches, elapsed, (double)switches / elapsed, checks,
-	       CPU_COUNT_S(size, cpus), virtual ? "virtual" : "native");
+	       "0 errors; mode %s\n",
+	       switches, elapsed, (double)switches / elapsed, checks, CPU_COUNT_S(size, cpus),
+	       virtual ? "virtual" : "native");
 	return 0;
 }

@@ -36,38 +36,44 @@ static void caught(int number)
 }
 
 /* An instruction that leaves nothing to look at; ECX and EDX:EAX are 0, memory operands are zeros. */
-#define PLAIN(name, instruction)								\
-	static void run_##name(char *text, size_t size)						\
-	{											\
-		static uint64_t zeros[4];							\
-		uint32_t eax = 0, ecx = 0, edx = 0;						\
-												\
-		asm volatile(instruction : "+a" (eax), "+c" (ecx), "+d" (edx)			\
-			     : "D" (zeros) : "rbx", "rsi", "memory", "cc");			\
-		snprintf(text, size, "executed");						\
+#define PLAIN(name, instruction)                                                                   \
+	static void run_##name(char *text, size_t size)                                            \
+	{                                                                                          \
+		static uint64_t zeros[4];                                                          \
+		uint32_t eax = 0, ecx = 0, edx = 0;                                                \
+                                                                                                   \
+		asm volatile(instruction                                                           \
+			     : "+a"(eax), "+c"(ecx), "+d"(edx)                                     \
+			     : "D"(zeros)                                                          \
+			     : "rbx", "rsi", "memory", "cc");                                      \
+		snprintf(text, size, "executed");                                                  \
 	}
 
 /* An instruction that stores or gives a 64-bit value which does not change by itself. */
-#define VALUE(name, instruction)								\
-	static void run_##name(char *text, size_t size)						\
-	{											\
-		uint64_t value = 0;								\
-												\
-		asm volatile(instruction : "+r" (value) : : "memory", "cc");			\
-		snprintf(text, size, "%#lx", value);						\
+#define VALUE(name, instruction)                                                                   \
+	static void run_##name(char *text, size_t size)                                            \
+	{                                                                                          \
+		uint64_t value = 0;                                                                \
+                                                                                                   \
+		asm volatile(instruction : "+r"(value) : : "memory", "cc");                        \
+		snprintf(text, size, "%#lx", value);                                               \
 	}
 
 /* A descriptor table register. */
-#define TABLE(name, instruction)								\
-	static void run_##name(char *text, size_t size)						\
-	{											\
-		struct { uint16_t limit; uint64_t base; } __attribute__((packed)) table = { 0 };	\
-												\
-		asm volatile(instruction " %0" : "+m" (table));					\
-		snprintf(text, size, "base %#lx limit %#x", table.base, table.limit);		\
+#define TABLE(name, instruction)                                                                   \
+	static void run_##name(char *text, size_t size)                                            \
+	{                                                                                          \
+		struct {                                                                           \
+			uint16_t limit;                                                            \
+			uint64_t base;                                                             \
+		} __attribute__((packed)) table = { 0 };                                           \
+                                                                                                   \
+		asm volatile(instruction " %0" : "+m"(table));                                     \
+		snprintf(text, size, "base %#lx limit %#x", table.base, table.limit);              \
 	}
 
 /* Each of these is a name and what the assembler is told. */
+/* clang-format off */
 #define PLAINS(X)							\
 	X(xgetbv1,	"mov $1, %%ecx\n xgetbv")			\
 	X(xsetbv,	"xsetbv")					\
@@ -114,6 +120,7 @@ static void caught(int number)
 #define TABLES(X)							\
 	X(sgdt,		"sgdt")						\
 	X(sidt,		"sidt")
+/* clang-format on */
 
 PLAINS(PLAIN)
 VALUES(VALUE)
@@ -133,7 +140,7 @@ static void run_rdpid(char *text, size_t size)
 {
 	uint64_t aux = 0;
 
-	asm volatile("rdpid %0" : "+r" (aux));
+	asm volatile("rdpid %0" : "+r"(aux));
 	tell_cpu(text, size, aux);
 }
 
@@ -150,8 +157,9 @@ static bool tpause(uint64_t deadline)
 {
 	bool limited;
 
-	asm volatile("tpause %%ecx" : "=@ccc" (limited)
-		     : "c" (1), "a" ((uint32_t)deadline), "d" ((uint32_t)(deadline >> 32)));
+	asm volatile("tpause %%ecx"
+		     : "=@ccc"(limited)
+		     : "c"(1), "a"((uint32_t)deadline), "d"((uint32_t)(deadline >> 32)));
 	return limited;
 }
 
@@ -160,9 +168,11 @@ static bool umwait(uint64_t deadline)
 	static uint64_t watched;
 	bool limited;
 
-	asm volatile("umonitor %0" : : "r" (&watched) : "memory");
-	asm volatile("umwait %%ecx" : "=@ccc" (limited)
-		     : "c" (1), "a" ((uint32_t)deadline), "d" ((uint32_t)(deadline >> 32)) : "memory");
+	asm volatile("umonitor %0" : : "r"(&watched) : "memory");
+	asm volatile("umwait %%ecx"
+		     : "=@ccc"(limited)
+		     : "c"(1), "a"((uint32_t)deadline), "d"((uint32_t)(deadline >> 32))
+		     : "memory");
 	return limited;
 }
 
@@ -200,23 +210,15 @@ static void run_xsavec(char *text, size_t size)
 	static uint8_t area[4096] __attribute__((aligned(64)));
 	uint64_t xcomp_bv;
 
-	asm volatile("xsavec64 (%0)" : : "r" (area), "a" (3), "d" (0) : "memory");
+	asm volatile("xsavec64 (%0)" : : "r"(area), "a"(3), "d"(0) : "memory");
 	memcpy(&xcomp_bv, area + 520, sizeof(xcomp_bv));
 	snprintf(text, size, "XCOMP_BV %#lx", xcomp_bv);
 }
 
 #define PROBE(name, ...) { #name, run_##name },
 
-static const struct probe probes[] = {
-	PROBE(rdpid)
-	PROBE(rdtscp)
-	PROBE(tpause)
-	PROBE(umwait)
-	PROBE(xsavec)
-	PLAINS(PROBE)
-	VALUES(PROBE)
-	TABLES(PROBE)
-};
+static const struct probe probes[] = { PROBE(rdpid) PROBE(rdtscp) PROBE(tpause) PROBE(umwait) PROBE(
+	xsavec) PLAINS(PROBE) VALUES(PROBE) TABLES(PROBE) };
 
 static void catch_signals(void)
 {

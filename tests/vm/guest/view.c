@@ -102,7 +102,8 @@
 	I(misaligned, "movaps 1(%rdi), %xmm0", SIGSEGV)                                            \
 	I(rdtsc_goes_on,                                                                           \
 	  "rdtsc; mov %eax, %r8d; mov %edx, %r9d; rdtsc; sub %r8d, %eax; sbb %r9d, %edx; "         \
-	  "setns %dl; test %eax, %eax; setne %al; mov %al, (%rdi); mov %dl, 1(%rdi)", NONE)        \
+	  "setns %dl; test %eax, %eax; setne %al; mov %al, (%rdi); mov %dl, 1(%rdi)",              \
+	  NONE)                                                                                    \
 	I(rdtscp_aux, "rdtscp; mov %ecx, (%rdi); movb $1, 8(%rdi)", NONE)                          \
 	I(xgetbv, "xgetbv; mov %eax, (%rdi)", NONE)                                                \
 	I(sgdt, "sgdt (%rdi)", ANY)                                                                \
@@ -254,7 +255,8 @@ int main(int argc, char **argv)
 
 	if (argc != 2) {
 		fputs("usage: view CPU\n  Prints what user space sees on that CPU; exit status 1 if "
-		      "an instruction does not fault as it must.\n", stderr);
+		      "an instruction does not fault as it must.\n",
+		      stderr);
 		return 2;
 	}
 	if (!usable_cpus(&size) || !move_to_cpu(atoi(argv[1]), size) || ioperm(OPEN_PORT, 1, 1)) {

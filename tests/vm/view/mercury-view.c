@@ -34,9 +34,9 @@ struct outcome {
 		u64 rax = (a), rcx = (c), rdx = (d), value = 0;                                    \
 		void *rdi = scratch;                                                               \
 		asm volatile(insn "\n"                                                             \
-			     "	mov %%rax, %[value]\n"                                             \
-			     "	mov %[none], %%eax\n"                                              \
-			     "2:\n" _ASM_EXTABLE_FAULT(1b, 2b)                                     \
+				  "	mov %%rax, %[value]\n"                                         \
+				  "	mov %[none], %%eax\n"                                          \
+				  "2:\n" _ASM_EXTABLE_FAULT(1b, 2b)                                \
 			     : "+a"(rax), "+c"(rcx), "+d"(rdx), "+D"(rdi), [value] "+r"(value)     \
 			     : [none] "i"(NO_EXCEPTION)                                            \
 			     : "memory", "cc");                                                    \
@@ -112,6 +112,7 @@ static void rewrite_dr7(struct outcome *o, u64 change)
 
 /* --- What is probed ------------------------------------------------------------------------------ */
 
+/* clang-format off */
 #define READ_MSRS(M)                                                                               \
 	M(0x2000) M(0x40000000) M(0x4b564d00) M(0xbfffffff) M(0xc0002000) M(0xdeadbeef)            \
 	M(0xffffffff) M(0x3a) M(0xfe) M(0x174) M(0x175) M(0x176) M(0x1d9) M(0x277) M(0x280)        \
@@ -121,33 +122,34 @@ static void rewrite_dr7(struct outcome *o, u64 change)
 #define WRITE_MSRS(M)                                                                              \
 	M(0x2000) M(0x40000000) M(0x4b564d00) M(0xbfffffff) M(0xc0002000) M(0xdeadbeef)            \
 	M(0xffffffff) M(0xfe) M(0x480) M(0x48b)
+/* clang-format on */
 
 #define XCR0 "xgetbv; shl $32, %%rdx; or %%rdx, %%rax"
 
 /* P(name, what is done with outcome o) */
 #define PROBES(P)                                                                                  \
-	P(vmcall, TRY(o, AT "vmcall", 0, 0, 0))                                                       \
-	P(vmcall_near_cookie, TRY(o, AT "vmcall", MERCURY_COOKIE ^ 1, 0, 0))                          \
-	P(vmclear, TRY(o, AT "vmclear (%%rdi)", 0, 0, 0))                                             \
-	P(vmptrld, TRY(o, AT "vmptrld (%%rdi)", 0, 0, 0))                                             \
-	P(vmptrst, TRY(o, AT "vmptrst (%%rdi)", 0, 0, 0))                                             \
-	P(vmread, TRY(o, AT "vmread %%rax, %%rcx", 0x681e, 0, 0))                                     \
-	P(vmwrite, TRY(o, AT "vmwrite %%rax, %%rcx", 0, 0x681e, 0))                                   \
-	P(vmlaunch, TRY(o, AT "vmlaunch", 0, 0, 0))                                                   \
-	P(vmresume, TRY(o, AT "vmresume", 0, 0, 0))                                                   \
-	P(vmxon, TRY(o, AT "vmxon (%%rdi)", 0, 0, 0))                                                 \
-	P(invept, TRY(o, AT "invept (%%rdi), %%rax", 2, 0, 0))                                        \
-	P(invvpid, TRY(o, AT "invvpid (%%rdi), %%rax", 2, 0, 0))                                      \
-	P(vmfunc, TRY(o, AT ".byte 0x0f, 0x01, 0xd4", 0, 0, 0))                                       \
-	P(getsec, TRY(o, AT ".byte 0x0f, 0x37", 0, 0, 0))                                             \
-	P(rsm, TRY(o, AT ".byte 0x0f, 0xaa", 0, 0, 0))                                                \
-	P(wbinvd, TRY(o, AT "wbinvd", 0, 0, 0))                                                       \
-	P(xcr0, TRY(o, AT XCR0, 0, 0, 0))                                                             \
-	P(xsetbv_same, TRY(o, "xgetbv; " AT "xsetbv", 0, 0, 0))                                          \
-	P(xsetbv_without_x87, TRY(o, "xgetbv; and $~1, %%eax; " AT "xsetbv", 0, 0, 0))                   \
-	P(xsetbv_reserved, TRY(o, "xgetbv; or $1 << 30, %%edx; " AT "xsetbv", 0, 0, 0))                  \
-	P(xsetbv_index_1, TRY(o, AT "xsetbv", 1, 1, 0))                                               \
-	P(xcr0_still, TRY(o, AT XCR0, 0, 0, 0))                                                       \
+	P(vmcall, TRY(o, AT "vmcall", 0, 0, 0))                                                    \
+	P(vmcall_near_cookie, TRY(o, AT "vmcall", MERCURY_COOKIE ^ 1, 0, 0))                       \
+	P(vmclear, TRY(o, AT "vmclear (%%rdi)", 0, 0, 0))                                          \
+	P(vmptrld, TRY(o, AT "vmptrld (%%rdi)", 0, 0, 0))                                          \
+	P(vmptrst, TRY(o, AT "vmptrst (%%rdi)", 0, 0, 0))                                          \
+	P(vmread, TRY(o, AT "vmread %%rax, %%rcx", 0x681e, 0, 0))                                  \
+	P(vmwrite, TRY(o, AT "vmwrite %%rax, %%rcx", 0, 0x681e, 0))                                \
+	P(vmlaunch, TRY(o, AT "vmlaunch", 0, 0, 0))                                                \
+	P(vmresume, TRY(o, AT "vmresume", 0, 0, 0))                                                \
+	P(vmxon, TRY(o, AT "vmxon (%%rdi)", 0, 0, 0))                                              \
+	P(invept, TRY(o, AT "invept (%%rdi), %%rax", 2, 0, 0))                                     \
+	P(invvpid, TRY(o, AT "invvpid (%%rdi), %%rax", 2, 0, 0))                                   \
+	P(vmfunc, TRY(o, AT ".byte 0x0f, 0x01, 0xd4", 0, 0, 0))                                    \
+	P(getsec, TRY(o, AT ".byte 0x0f, 0x37", 0, 0, 0))                                          \
+	P(rsm, TRY(o, AT ".byte 0x0f, 0xaa", 0, 0, 0))                                             \
+	P(wbinvd, TRY(o, AT "wbinvd", 0, 0, 0))                                                    \
+	P(xcr0, TRY(o, AT XCR0, 0, 0, 0))                                                          \
+	P(xsetbv_same, TRY(o, "xgetbv; " AT "xsetbv", 0, 0, 0))                                    \
+	P(xsetbv_without_x87, TRY(o, "xgetbv; and $~1, %%eax; " AT "xsetbv", 0, 0, 0))             \
+	P(xsetbv_reserved, TRY(o, "xgetbv; or $1 << 30, %%edx; " AT "xsetbv", 0, 0, 0))            \
+	P(xsetbv_index_1, TRY(o, AT "xsetbv", 1, 1, 0))                                            \
+	P(xcr0_still, TRY(o, AT XCR0, 0, 0, 0))                                                    \
 	P(cr4_pge, flip_cr4(o, X86_CR4_PGE))                                                       \
 	P(cr4_pce, flip_cr4(o, X86_CR4_PCE))                                                       \
 	P(cr4_tsd, flip_cr4(o, X86_CR4_TSD))                                                       \
@@ -174,8 +176,8 @@ static void rewrite_dr7(struct outcome *o, u64 change)
 
 /* Natively INVD loses what the caches hold, VMXOFF and the calls mean something else: by name only. */
 #define BY_NAME(P)                                                                                 \
-	P(invd, TRY(o, AT "invd", 0, 0, 0))                                                           \
-	P(vmxoff, TRY(o, AT "vmxoff", 0, 0, 0))                                                       \
+	P(invd, TRY(o, AT "invd", 0, 0, 0))                                                        \
+	P(vmxoff, TRY(o, AT "vmxoff", 0, 0, 0))                                                    \
 	P(calls, garbage_calls(o))
 
 /*

@@ -10,7 +10,7 @@
 #include "worker.h"
 
 #define SWITCHES 30
-#define HWCAP2_FSGSBASE 2	/* <asm/hwcap2.h> */
+#define HWCAP2_FSGSBASE 2 /* <asm/hwcap2.h> */
 
 struct slot {
 	uint64_t value;
@@ -21,7 +21,7 @@ static uint64_t gs_word(void)
 {
 	uint64_t value;
 
-	asm volatile("mov %%gs:0, %0" : "=r" (value));
+	asm volatile("mov %%gs:0, %0" : "=r"(value));
 	return value;
 }
 
@@ -29,14 +29,14 @@ static uint64_t fs_word(void)
 {
 	uint64_t value;
 
-	asm volatile("mov %%fs:0, %0" : "=r" (value));
+	asm volatile("mov %%fs:0, %0" : "=r"(value));
 	return value;
 }
 
 static void set_gs_base(void *base, bool by_instruction)
 {
 	if (by_instruction)
-		asm volatile("wrgsbase %0" : : "r" (base));
+		asm volatile("wrgsbase %0" : : "r"(base));
 	else
 		expect_sys(syscall(SYS_arch_prctl, ARCH_SET_GS, base) == 0, "ARCH_SET_GS");
 }
@@ -50,9 +50,10 @@ static bool check_bases(struct slot *slot, bool have_instruction)
 	syscall(SYS_arch_prctl, ARCH_GET_FS, &fs);
 	direct = (uintptr_t)slot;
 	if (have_instruction)
-		asm volatile("rdgsbase %0" : "=r" (direct));
+		asm volatile("rdgsbase %0" : "=r"(direct));
 	return expect(base == (uintptr_t)slot && direct == base && gs_word() == slot->value,
-		      "the GS base is %llx instead of %p", (unsigned long long)base, (void *)slot) &&
+		      "the GS base is %llx instead of %p", (unsigned long long)base,
+		      (void *)slot) &&
 	       expect(fs == (uintptr_t)pthread_self() && fs_word() == fs,
 		      "the FS base is %llx instead of %llx", (unsigned long long)fs,
 		      (unsigned long long)pthread_self());
@@ -86,8 +87,9 @@ static uint64_t base_round(void)
 		slots[started].value = UINT64_C(0x1234567890) + started;
 		/* Two on each CPU, so that there is somebody to yield to. */
 		slots[started].cpu = started / 2;
-		if (!expect(pthread_create(&threads[started], NULL, keep_bases,
-					   &slots[started]) == 0, "pthread_create failed"))
+		if (!expect(pthread_create(&threads[started], NULL, keep_bases, &slots[started]) ==
+				    0,
+			    "pthread_create failed"))
 			break;
 	}
 	while (started--)

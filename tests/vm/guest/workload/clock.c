@@ -13,7 +13,7 @@
 struct race {
 	uint64_t (*read)(void);
 	const char *name;
-	bool across_cpus;		/* also compare with what other CPUs have read */
+	bool across_cpus; /* also compare with what other CPUs have read */
 	_Atomic uint64_t latest;
 };
 
@@ -96,7 +96,8 @@ static bool tsc_agrees_between_cpus(void)
 
 static uint64_t tsc_round(void)
 {
-	struct race race = { .read = read_tsc, .name = "the TSC",
+	struct race race = { .read = read_tsc,
+			     .name = "the TSC",
 			     .across_cpus = tsc_agrees_between_cpus() };
 
 	run_race(&race);

@@ -39,10 +39,10 @@ static void cpuid_keeping(uint64_t out[KEPT + 1])
 		     "mov %%r12, 48(%%rbx)\n mov %%r13, 56(%%rbx)\n mov %%r14, 64(%%rbx)\n"
 		     "mov %%r15, 72(%%rbx)\n mov %%rbp, 80(%%rbx)\n mov %%rax, 88(%%rbx)\n"
 		     "pop %%rbp\n"
-		     : "+a" (address), "+c" (first)
-		     : [flags] "i" (FLAGS)
+		     : "+a"(address), "+c"(first)
+		     : [flags] "i"(FLAGS)
 		     : "rbx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-		     "r15", "cc", "memory");
+		       "r15", "cc", "memory");
 	for (uint64_t i = 0; i < KEPT; i++)
 		expect(out[i] == pattern + i, "CPUID changed register %llu to %llx",
 		       (unsigned long long)i, (unsigned long long)out[i]);
@@ -67,8 +67,8 @@ static uint64_t digest_leaf(uint64_t digest, unsigned int leaf)
 static uint64_t cpuid_round(void)
 {
 	static const unsigned int leaves[] = {
-		0, 1, 2, 4, 7, 0x80000000, 0x80000001, 0x80000002, 0x80000003, 0x80000004,
-		0x80000007, 0x80000008,
+		0,          1,          2,          4,          7,          0x80000000,
+		0x80000001, 0x80000002, 0x80000003, 0x80000004, 0x80000007, 0x80000008,
 	};
 	uint64_t out[KEPT + 1], digest = DIGEST_START;
 

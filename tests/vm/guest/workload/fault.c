@@ -26,7 +26,9 @@ static unsigned char *page;
 static void divide_by_zero(void)
 {
 	asm volatile("xor %%ecx, %%ecx\n mov $1, %%eax\n cdq\n idiv %%ecx"
-		     : : : "eax", "ecx", "edx", "cc");
+		     :
+		     :
+		     : "eax", "ecx", "edx", "cc");
 }
 
 static void breakpoint(void)
@@ -46,18 +48,18 @@ static void privileged(void)
 
 static void non_canonical(void)
 {
-	asm volatile("mov (%0), %%al" : : "r" (UINT64_C(0x8000000000000000)) : "eax");
+	asm volatile("mov (%0), %%al" : : "r"(UINT64_C(0x8000000000000000)) : "eax");
 }
 
 static void kernel_address(void)
 {
-	asm volatile("mov (%0), %%al" : : "r" (UINT64_C(0xffff888000000000)) : "eax");
+	asm volatile("mov (%0), %%al" : : "r"(UINT64_C(0xffff888000000000)) : "eax");
 }
 
 static void no_access(void)
 {
 	mprotect(page, PAGE, PROT_NONE);
-	asm volatile("mov (%0), %%al" : : "r" (page) : "eax");
+	asm volatile("mov (%0), %%al" : : "r"(page) : "eax");
 }
 
 static void no_execute(void)
@@ -71,7 +73,9 @@ static void x87_divide(void)
 {
 	const unsigned short unmasked = 0x037b;
 
-	asm volatile("fninit\n fldcw %0\n fld1\n fldz\n fdivrp\n fwait" : : "m" (unmasked)
+	asm volatile("fninit\n fldcw %0\n fld1\n fldz\n fdivrp\n fwait"
+		     :
+		     : "m"(unmasked)
 		     : "st", "st(1)");
 }
 
@@ -80,7 +84,9 @@ static void sse_divide(void)
 	const unsigned int unmasked = 0x1d80;
 
 	asm volatile("ldmxcsr %0\n xorps %%xmm1, %%xmm1\n mov $0x3f800000, %%eax\n"
-		     "movd %%eax, %%xmm0\n divss %%xmm1, %%xmm0" : : "m" (unmasked)
+		     "movd %%eax, %%xmm0\n divss %%xmm1, %%xmm0"
+		     :
+		     : "m"(unmasked)
 		     : "eax", "xmm0", "xmm1");
 }
 
@@ -90,7 +96,9 @@ static void misaligned(void)
 
 	asm volatile("pushf\n orl $0x40000, (%%rsp)\n popf\n mov %0, %%eax\n"
 		     "pushf\n andl $~0x40000, (%%rsp)\n popf"
-		     : : "m" (*(int *)((char *)words + 1)) : "eax", "cc", "memory");
+		     :
+		     : "m"(*(int *)((char *)words + 1))
+		     : "eax", "cc", "memory");
 }
 
 static const struct fault faults[] = {
@@ -129,7 +137,7 @@ static void reset_control_words(void)
 {
 	const unsigned int masked = 0x1f80;
 
-	asm volatile("fninit\n ldmxcsr %0" : : "m" (masked));
+	asm volatile("fninit\n ldmxcsr %0" : : "m"(masked));
 }
 
 /* Returns whether the fault was raised. */
@@ -142,10 +150,9 @@ static bool try_fault(const struct fault *fault)
 	reset_control_words();
 	if (fault->optional && !got_signal)
 		return false;
-	expect(got_signal == fault->signal &&
-	       (fault->code == ANY_CODE || got_code == fault->code),
-	       "%s gave signal %d with code %d instead of %d with %d", fault->name,
-	       (int)got_signal, (int)got_code, fault->signal, fault->code);
+	expect(got_signal == fault->signal && (fault->code == ANY_CODE || got_code == fault->code),
+	       "%s gave signal %d with code %d instead of %d with %d", fault->name, (int)got_signal,
+	       (int)got_code, fault->signal, fault->code);
 	done(1);
 	return true;
 }

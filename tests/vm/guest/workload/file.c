@@ -150,7 +150,8 @@ static uint64_t file_round(void)
 	digest = read_file(renamed);
 	map_file(renamed);
 	expect_sys(truncate(renamed, 100) == 0 && stat(renamed, &status) == 0, "truncate");
-	expect(status.st_size == 100, "truncated to %lld instead of 100", (long long)status.st_size);
+	expect(status.st_size == 100, "truncated to %lld instead of 100",
+	       (long long)status.st_size);
 	expect_sys(unlink(renamed) == 0, "unlink");
 	expect_sys(rmdir(directory) == 0, "rmdir of the emptied directory");
 	done(1);

@@ -21,14 +21,21 @@ static bool scribble_avx;
 static void scribble(int number)
 {
 	(void)number;
-	asm volatile("fninit\n fldpi\n fldpi\n fldpi\n fldpi\n" : : : "st", "st(1)", "st(2)", "st(3)",
-		     "st(4)", "st(5)", "st(6)", "st(7)");
+	asm volatile("fninit\n fldpi\n fldpi\n fldpi\n fldpi\n"
+		     :
+		     :
+		     : "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)");
 	asm volatile("pcmpeqd %%xmm0, %%xmm0\n pcmpeqd %%xmm7, %%xmm7\n pcmpeqd %%xmm15, %%xmm15\n"
-		     : : : "xmm0", "xmm7", "xmm15");
+		     :
+		     :
+		     : "xmm0", "xmm7", "xmm15");
 	if (scribble_avx)
-		asm volatile("vzeroall" : : : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
-			     "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
-			     "xmm15");
+		asm volatile("vzeroall"
+			     :
+			     :
+			     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+			       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+			       "xmm15");
 	asm volatile("fninit" : : : "st", "st(1)", "st(2)", "st(3)");
 }
 
@@ -53,7 +60,7 @@ static void hold_across_calls(void (*hold_once)(const struct hold_call *call))
 static void hold_x87_once(const struct hold_call *call)
 {
 	long double in[8], out[8];
-	unsigned short control = 0x0a7f;	/* all masked, double precision, round up */
+	unsigned short control = 0x0a7f; /* all masked, double precision, round up */
 
 	memset(in, 0, sizeof(in));
 	memset(out, 0, sizeof(out));
@@ -76,7 +83,7 @@ static uint64_t x87_round(void)
 	hold_across_calls(hold_x87_once);
 	for (int i = 0; i < LOOPS; i++) {
 		root = value * third + 1;
-		asm("fsqrt" : "+t" (root));
+		asm("fsqrt" : "+t"(root));
 		value = root / (value + third);
 		digest = digest_bytes(digest, &value, 10);
 	}
@@ -87,7 +94,7 @@ static uint64_t x87_round(void)
 static void hold_sse2_once(const struct hold_call *call)
 {
 	unsigned char in[16][16], out[16][16] = { 0 };
-	unsigned int control = 0x5f80;		/* all masked, round up */
+	unsigned int control = 0x5f80; /* all masked, round up */
 
 	for (int i = 0; i < 16; i++)
 		for (int j = 0; j < 16; j++)

@@ -17,7 +17,7 @@ struct contest {
 	pthread_mutex_t mutex;
 	pthread_cond_t all_finished;
 	unsigned int finished;
-	unsigned long counter;		/* only the mutex makes the additions whole */
+	unsigned long counter; /* only the mutex makes the additions whole */
 	struct place {
 		struct contest *contest;
 		unsigned int cpu;
@@ -55,7 +55,8 @@ static void wait_for_all(struct contest *contest, unsigned int threads)
 	pthread_mutex_lock(&contest->mutex);
 	while (contest->finished < threads)
 		if (!expect(pthread_cond_timedwait(&contest->all_finished, &contest->mutex,
-						   &limit) == 0, "a wake-up of a condition is lost"))
+						   &limit) == 0,
+			    "a wake-up of a condition is lost"))
 			break;
 	pthread_mutex_unlock(&contest->mutex);
 }
@@ -74,7 +75,8 @@ static uint64_t mutex_round(void)
 	for (; started < thread_count; started++) {
 		contest->places[started] = (struct place){ contest, started };
 		if (!expect(pthread_create(&threads[started], NULL, contend,
-					   &contest->places[started]) == 0, "pthread_create failed"))
+					   &contest->places[started]) == 0,
+			    "pthread_create failed"))
 			break;
 	}
 	wait_for_all(contest, started);

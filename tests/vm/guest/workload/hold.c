@@ -2,6 +2,9 @@
 /* The three register sets held across interrupts and a system call, in assembly. */
 #include "hold.h"
 
+/* Assembly, laid out by hand to the end. */
+/* clang-format off */
+
 /* About 1 ms on a 50 MHz emulator, so that timer and switch interrupts land inside. */
 #define SPIN "mov $20000, %%ecx\n 1: dec %%ecx\n jnz 1b\n"
 #define SPIN_CALL_SPIN SPIN "syscall\n" SPIN

@@ -44,7 +44,8 @@ static const char *missing(void)
 	if (child > 0)
 		waitpid(child, &state, 0);
 	return WIFEXITED(state) && WEXITSTATUS(state) == NO_EXEC ?
-	       "this kernel runs no 32-bit programs" : NULL;
+		       "this kernel runs no 32-bit programs" :
+		       NULL;
 }
 
 static uint64_t run_program(const char *argument)
@@ -73,5 +74,6 @@ const struct worker ia32_worker = { .name = "ia32", .missing = missing, .round =
  * leaves limit and B as they were in the kernel, zero if an interrupt came before a task switch,
  * and the program dies at its stack, with or without a VMM.
  */
-const struct worker sysenter_worker = { .name = "sysenter", .on_request = true, .missing = missing,
-					.round = sysenter_round };
+const struct worker sysenter_worker = {
+	.name = "sysenter", .on_request = true, .missing = missing, .round = sysenter_round
+};

@@ -10,6 +10,7 @@
 #include "supervisor.h"
 
 static const struct worker *const workers[] = {
+	/* clang-format off */
 	&cpuid_worker, &exec_worker, &ia32_worker, &sysenter_worker, &file_worker,
 	&x87_worker, &sse2_worker, &avx_worker,
 	&timer_worker, &itimer_worker, &clock_worker, &tsc_worker,
@@ -17,6 +18,7 @@ static const struct worker *const workers[] = {
 	&pipe_worker, &socket_worker, &mutex_worker, &futex_worker,
 	&step_worker, &movss_worker, &watchpoint_worker, &breakpoint_worker,
 	&segment_worker, &base_worker,
+	/* clang-format on */
 };
 
 static struct limits limits = { .stall_seconds = 120 };

@@ -29,8 +29,9 @@ static bool receive(int fd, uint32_t number, struct message *message)
 
 	if (!expect(got == sizeof(*message), "message %u: %zd bytes", number, got))
 		return false;
-	return expect(message->number == number && message->digest ==
-		      digest_bytes(DIGEST_START, message->payload, sizeof(message->payload)),
+	return expect(message->number == number &&
+			      message->digest == digest_bytes(DIGEST_START, message->payload,
+							      sizeof(message->payload)),
 		      "message %u is damaged", number);
 }
 
@@ -114,5 +115,6 @@ static const char *socket_missing(void)
 }
 
 const struct worker pipe_worker = { .name = "pipe", .round = pipe_round };
-const struct worker socket_worker = { .name = "socket", .missing = socket_missing,
+const struct worker socket_worker = { .name = "socket",
+				      .missing = socket_missing,
 				      .round = socket_round };

@@ -47,18 +47,18 @@ static uint64_t through_gs(void)
 	unsigned int kept = 0, limit = 0, old;
 	uint32_t value = 0;
 
-	asm volatile("mov %%gs, %0" : "=r" (old));
-	asm volatile("mov %0, %%gs" : : "r" (LDT_SELECTOR));
+	asm volatile("mov %%gs, %0" : "=r"(old));
+	asm volatile("mov %0, %%gs" : : "r"(LDT_SELECTOR));
 	for (int i = 0; i < YIELDS; i++) {
 		sched_yield();
-		asm volatile("mov %%gs:20, %0" : "=r" (value));
-		asm volatile("mov %%gs, %0" : "=r" (kept));
+		asm volatile("mov %%gs:20, %0" : "=r"(value));
+		asm volatile("mov %%gs, %0" : "=r"(kept));
 		if (!expect(value == MARK + 5 && kept == LDT_SELECTOR,
 			    "GS is %x and reads %x after a yield", kept, value))
 			break;
 	}
-	asm volatile("mov %0, %%gs" : : "r" (old));
-	asm volatile("lsl %1, %0" : "=r" (limit) : "r" (LDT_SELECTOR) : "cc");
+	asm volatile("mov %0, %%gs" : : "r"(old));
+	asm volatile("lsl %1, %0" : "=r"(limit) : "r"(LDT_SELECTOR) : "cc");
 	expect(limit == sizeof(words) - 1, "the limit of the LDT segment is %x", limit);
 	done(1);
 	return digest_u64(DIGEST_START, value);
@@ -68,16 +68,16 @@ static void data_selectors(void)
 {
 	unsigned int ds = 0, es = 0, old_ds, old_es;
 
-	asm volatile("mov %%ds, %0\n mov %%es, %1" : "=r" (old_ds), "=r" (old_es));
-	asm volatile("mov %0, %%ds\n mov %0, %%es" : : "r" (LDT_SELECTOR));
+	asm volatile("mov %%ds, %0\n mov %%es, %1" : "=r"(old_ds), "=r"(old_es));
+	asm volatile("mov %0, %%ds\n mov %0, %%es" : : "r"(LDT_SELECTOR));
 	for (int i = 0; i < YIELDS; i++) {
 		sched_yield();
-		asm volatile("mov %%ds, %0\n mov %%es, %1" : "=r" (ds), "=r" (es));
+		asm volatile("mov %%ds, %0\n mov %%es, %1" : "=r"(ds), "=r"(es));
 		if (!expect(ds == LDT_SELECTOR && es == LDT_SELECTOR,
 			    "DS is %x and ES %x after a yield", ds, es))
 			break;
 	}
-	asm volatile("mov %0, %%ds\n mov %1, %%es" : : "r" (old_ds), "r" (old_es));
+	asm volatile("mov %0, %%ds\n mov %1, %%es" : : "r"(old_ds), "r"(old_es));
 	done(1);
 }
 
@@ -112,10 +112,10 @@ static void compatibility_mode(void)
 		     ".code64\n"
 		     "2: mov %[saved], %%rsp\n mov 8+%[saved], %%rbp\n mov 16+%[saved], %%rbx\n"
 		     "mov %[old], %%ds\n"
-		     : [old] "+m" (old_ds), [saved] "+m" (saved)
-		     : [ldt] "r" (LDT_SELECTOR), [target] "m" (target)
+		     : [old] "+m"(old_ds), [saved] "+m"(saved)
+		     : [ldt] "r"(LDT_SELECTOR), [target] "m"(target)
 		     : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
-		     "r14", "r15", "cc", "memory");
+		       "r14", "r15", "cc", "memory");
 	expect(words[8] == MARK + 7, "32-bit code read %x through DS of the LDT", words[8]);
 	done(1);
 }
@@ -135,5 +135,6 @@ static uint64_t segment_round(void)
 	return digest_bytes(digest, words, sizeof(words));
 }
 
-const struct worker segment_worker = { .name = "segment", .missing = segment_missing,
+const struct worker segment_worker = { .name = "segment",
+				       .missing = segment_missing,
 				       .round = segment_round };

@@ -49,7 +49,8 @@ static void inner_handler(int number)
 static uint64_t nested(void)
 {
 	const stack_t stack = { .ss_sp = alternate_stack, .ss_size = sizeof(alternate_stack) };
-	struct sigaction outer = { .sa_sigaction = outer_handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction outer = { .sa_sigaction = outer_handler,
+				   .sa_flags = SA_SIGINFO | SA_ONSTACK };
 	struct sigaction inner = { .sa_handler = inner_handler, .sa_flags = SA_ONSTACK };
 	const union sigval value = { .sival_int = MAGIC };
 
@@ -63,8 +64,9 @@ static uint64_t nested(void)
 	expect(strcmp(order, "(i)") == 0, "nested handlers ran as %s instead of (i)", order);
 	expect(on_alternate_stack, "the handler did not run on the alternate stack");
 	expect(received.si_code == SI_QUEUE && received.si_pid == getpid() &&
-	       received.si_value.sival_int == MAGIC, "siginfo has code %d, pid %d, value %x",
-	       received.si_code, received.si_pid, (unsigned int)received.si_value.sival_int);
+		       received.si_value.sival_int == MAGIC,
+	       "siginfo has code %d, pid %d, value %x", received.si_code, received.si_pid,
+	       (unsigned int)received.si_value.sival_int);
 	done(1);
 	return digest_bytes(DIGEST_START, order, sizeof(order));
 }
@@ -91,7 +93,7 @@ static uint64_t queues(uint64_t digest)
 
 		memset(&info, 0, sizeof(info));
 		if (!expect(sigtimedwait(&set, &info, &limit) == number &&
-			    info.si_value.sival_int == value,
+				    info.si_value.sival_int == value,
 			    "queued signal %d came as %d with value %d", i, info.si_signo,
 			    info.si_value.sival_int))
 			break;

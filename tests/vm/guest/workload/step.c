@@ -22,7 +22,10 @@ static const unsigned char *const step_boundaries[] = {
 
 /* MOV SS inhibits the trap in front of the CPUID behind it. */
 static const unsigned char *const movss_boundaries[] = {
-	movss_1, movss_2, movss_4, movss_end,
+	movss_1,
+	movss_2,
+	movss_4,
+	movss_end,
 };
 
 __attribute__((noinline)) static int stepped_code(void)
@@ -40,8 +43,8 @@ __attribute__((noinline)) static int stepped_code(void)
 		     "step_4: rep movsb\n"
 		     "step_5: nop\n"
 		     "step_end: int3\n"
-		     : "+a" (rax), "+S" (source), "+D" (destination)
-		     : [count] "r" (count)
+		     : "+a"(rax), "+S"(source), "+D"(destination)
+		     : [count] "r"(count)
 		     : "rbx", "rcx", "rdx", "cc", "memory");
 	return to[0] == 'a' && to[1] == 'b' ? 0 : 1;
 }
@@ -57,7 +60,7 @@ __attribute__((noinline)) static int movss_code(void)
 		     "cpuid\n"
 		     "movss_4: nop\n"
 		     "movss_end: int3\n"
-		     : "+a" (rax)
+		     : "+a"(rax)
 		     :
 		     : "rbx", "rcx", "rdx", "cc", "memory");
 	return 0;

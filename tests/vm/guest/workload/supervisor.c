@@ -50,7 +50,8 @@ static void work(const struct worker *worker, unsigned long rounds)
 		digest = worker->round();
 		if (atomic_load(&report->rounds) == 0)
 			report->digest = digest;
-		expect(digest == report->digest, "round %llu has digest %016llx, the first had %016llx",
+		expect(digest == report->digest,
+		       "round %llu has digest %016llx, the first had %016llx",
 		       (unsigned long long)atomic_load(&report->rounds), (unsigned long long)digest,
 		       (unsigned long long)report->digest);
 	} while (atomic_fetch_add(&report->rounds, 1) + 1 != rounds && !atomic_load(stop) &&
@@ -166,7 +167,8 @@ static void print_checkpoint(const struct job *jobs, size_t count, unsigned int 
 		running += jobs[i].pid != 0;
 	}
 	printf("checkpoint %u: %zu kinds running, each did a whole round since asked; "
-	       "%llu operations, %llu errors so far\n", number, running, operations, errors);
+	       "%llu operations, %llu errors so far\n",
+	       number, running, operations, errors);
 	fflush(stdout);
 }
 

@@ -10,20 +10,20 @@
 
 /* How long to run. */
 struct limits {
-	double seconds;		/* 0: no limit */
-	unsigned long rounds;	/* of each worker; 0: no limit */
-	double stall_seconds;	/* a worker without progress for so long has failed */
+	double seconds;       /* 0: no limit */
+	unsigned long rounds; /* of each worker; 0: no limit */
+	double stall_seconds; /* a worker without progress for so long has failed */
 };
 
 /* One worker of the table, as this run sees it. */
 struct job {
 	const struct worker *worker;
-	struct report *report;		/* shared with the worker's process */
-	const char *missing;		/* why it is left out, or NULL */
-	pid_t pid;			/* 0: not running */
-	uint64_t seen;			/* operations and rounds at the last progress */
+	struct report *report; /* shared with the worker's process */
+	const char *missing;   /* why it is left out, or NULL */
+	pid_t pid;             /* 0: not running */
+	uint64_t seen;         /* operations and rounds at the last progress */
 	double seen_at;
-	uint64_t mark_rounds;		/* rounds when the checkpoint was asked for */
+	uint64_t mark_rounds; /* rounds when the checkpoint was asked for */
 };
 
 /* The signals that ask the supervisor for something; must be blocked before supervise(). */

@@ -92,7 +92,7 @@ static void timer_descriptor(void)
 		expect_sys(read(fd, &count, sizeof(count)) == sizeof(count), "read of a timerfd");
 		read_before = now_ns();
 		expect(count >= (read_after - armed_before) / PERIOD_NS &&
-		       count <= (read_before - armed_after) / PERIOD_NS,
+			       count <= (read_before - armed_after) / PERIOD_NS,
 		       "a timerfd counted %llu periods in %llu ns", (unsigned long long)count,
 		       (unsigned long long)(read_after - armed_before));
 	}

@@ -32,8 +32,9 @@ __attribute__((noinline)) static int watched_code(void)
 		     "watch_cpuid: cpuid\n"
 		     "movl $2, %[watched]\n"
 		     "watch_second: nop\n"
-		     : "+a" (leaf), [watched] "+m" (watched)
-		     : : "rbx", "rcx", "rdx", "cc", "memory");
+		     : "+a"(leaf), [watched] "+m"(watched)
+		     :
+		     : "rbx", "rcx", "rdx", "cc", "memory");
 	return watched == 2 && leaf >= 1 ? 0 : 1;
 }
 
@@ -109,8 +110,10 @@ static uint64_t breakpoint_round(void)
 	return run_watched(watch_cpuid, DR7_BREAK, hits, ARRAY_SIZE(hits));
 }
 
-const struct worker watchpoint_worker = { .name = "watchpoint", .missing = missing,
+const struct worker watchpoint_worker = { .name = "watchpoint",
+					  .missing = missing,
 					  .round = watchpoint_round };
 /* Bochs 3.0 hangs at an instruction breakpoint, with or without a VMM. */
-const struct worker breakpoint_worker = { .name = "breakpoint", .missing = missing,
-					  .on_request = true, .round = breakpoint_round };
+const struct worker breakpoint_worker = {
+	.name = "breakpoint", .missing = missing, .on_request = true, .round = breakpoint_round
+};

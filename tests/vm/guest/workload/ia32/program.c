@@ -29,7 +29,7 @@ static unsigned int call_int80(unsigned int number, const void *argument)
 {
 	unsigned int result;
 
-	asm volatile("int $0x80" : "=a" (result) : "a" (number), "b" (argument) : "memory");
+	asm volatile("int $0x80" : "=a"(result) : "a"(number), "b"(argument) : "memory");
 	return result;
 }
 
@@ -37,7 +37,7 @@ static unsigned int call_vdso(unsigned int number)
 {
 	unsigned int result;
 
-	asm volatile("call *%2" : "=a" (result) : "a" (number), "m" (vdso_entry) : "memory");
+	asm volatile("call *%2" : "=a"(result) : "a"(number), "m"(vdso_entry) : "memory");
 	return result;
 }
 
@@ -62,8 +62,7 @@ static int system_calls(void)
 		if (call_int80(SYS_GETPPID, 0) != parent)
 			return ANSWERS_DIFFER;
 		/* CPUID exits from 32-bit code as well. */
-		asm volatile("cpuid" : "=a" (eax), "=b" (ebx), "=c" (ecx), "=d" (edx)
-			     : "a" (0), "c" (0));
+		asm volatile("cpuid" : "=a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx) : "a"(0), "c"(0));
 	}
 	return GOOD;
 }
@@ -93,14 +92,14 @@ static int thread_local_segment(void)
 		return NO_TLS;
 	selector = area.entry_number << 3 | 3;
 	words[5] = MARK;
-	asm volatile("mov %0, %%gs" : : "r" (selector));
+	asm volatile("mov %0, %%gs" : : "r"(selector));
 	for (int i = 0; i < LOOPS; i++) {
 		call_int80(SYS_SCHED_YIELD, 0);
-		asm volatile("mov %%gs:20, %0" : "=r" (value) : : "memory");
+		asm volatile("mov %%gs:20, %0" : "=r"(value) : : "memory");
 		if (value != MARK)
 			return WRONG_TLS;
 	}
-	asm volatile("lsl %1, %0" : "=r" (limit) : "r" (selector) : "cc");
+	asm volatile("lsl %1, %0" : "=r"(limit) : "r"(selector) : "cc");
 	return limit == sizeof(words) - 1 ? GOOD : WRONG_LIMIT;
 }
 
