@@ -7,6 +7,7 @@
 #	make test		every test, from unit to booted kernel
 #	make test-long		the same, and every machine, kernel and number of CPUs
 #	make unit lint		parts of it
+#	make tools		build/tools/mercury, the command
 #	make format		lay out all C as .clang-format says
 #	make feature-table	docs/features.md from arch/x86/vmx/feature.h
 
@@ -28,7 +29,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
-.PHONY: all image module install-deps run test test-long unit lint format feature-table clean
+.PHONY: all image module tools install-deps run test test-long unit lint format feature-table clean
 
 all: module
 
@@ -99,6 +100,9 @@ module: $B/mercury.img
 	@cp -u module/compat/* '$B/$(KRELEASE)/compat/'
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)/$B/$(KRELEASE)' MERCURY='$(CURDIR)' \
 		MERCURY_IMAGE='$(CURDIR)/$B/mercury.img' CONFIG_DEBUG_INFO_BTF_MODULES= modules
+
+tools:
+	$(Q)$(MAKE) -s -C tools
 
 # --- Trying and testing ------------------------------------------------------------------------------
 

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# command.sh: the mercury command on a machine that can, or cannot: what check foretells is what the
+# module says. Needs mercury, hv.
+set -u
+
+# shellcheck source=SCRIPTDIR/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# verdict NAME: of that finding, by check.
+verdict() {
+	mercury check | sed -n "s/^\([a-z]*\)  *$1 .*/\1/p"
+}
+
+# ends STATUS COMMAND...: its output in $WORK/output.
+ends() {
+	ends_with=$1
+	shift
+	"$@" > "$WORK/output" 2>&1
+	is "$*: exit status" $? "$ends_with"
+}
+
+modprobe msr
+ends 3 mercury status
+ends 3 mercury virtual
+like "it names the next step" "$(tail -n 1 "$WORK/output")" "mercury: next: modprobe mercury-vmx"
+
+if [ "${1:-can}" = cannot ]; then
+	ends 3 mercury check
+	is "check foretells it" "$(verdict vt-x)" no
+	sentence=$(sed -n 's/^no  *vt-x  *CPU 0: //p' "$WORK/output")
+	modprobe mercury-vmx
+	like "the module says the same" "$(sysctl -n mercury.status)" "*$sentence*"
+	is "which is a sentence" "$(echo "$sentence" | wc -w | awk '{ print ($1 > 4) }')" 1
+	ends 3 mercury virtual
+	like "so does the command" "$(cat "$WORK/output")" "*$sentence*mercury check*"
+	ends 3 mercury status
+	ends 0 mercury native
+	finish
+fi
+
+ends 0 mercury check
+is "check foretells that it can" "$(verdict vt-x)" ok
+modprobe mercury-vmx
+ends 0 mercury status
+ends 0 mercury virtual
+succeeds "every CPU is a guest" hv --expect virtual
+is "status shows it for each CPU" "$(mercury status | grep -cE '^ +[0-9]+  virtual ')" "$(nproc)"
+like "and as JSON" "$(mercury status --json)" '*"mode":"virtual",*"cpus":\[*'
+ends 0 mercury check
+ends 0 mercury virtual
+ends 0 mercury native
+succeeds "every CPU is native" hv --expect native
+ends 0 mercury check
+is "without the msr device it is not known" "$(rmmod msr && verdict vt-x)" unknown
+echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >> /etc/passwd
+ends 0 su -s /bin/sh nobody -c "mercury status"
+ends 1 su -s /bin/sh nobody -c "mercury virtual"
+like "not for everybody" "$(cat "$WORK/output")" "*not allowed*next: run it as root"
+
+succeeds "kvm_intel owns VMX" modprobe kvm_intel
+if [ -e /sys/module/kvm/parameters/enable_virt_at_load ]; then
+	is "check says so" "$(verdict kvm)" no
+	ends 1 mercury virtual
+	like "and the command too" "$(cat "$WORK/output")" "*owned by another*next: end what owns VMX*"
+else
+	is "loaded, without a guest: nothing in the way" "$(verdict kvm)" ok
+fi
+finish

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The files that the module and the kernel offer, below a root that tests may move. */
+#ifndef LIBMERCURY_FILES_H
+#define LIBMERCURY_FILES_H
+
+#define PROC_MERCURY "/proc/mercury"
+#define SYSCTL_STATUS "/proc/sys/mercury/status"
+
+/* "", or what MERCURY_ROOT in the environment says: the tests' own /proc. */
+const char *files_root(void);
+
+/* The whole of a file, to be freed, with a 0 behind it; NULL with errno. */
+char *files_read(const char *path);
+
+/* `text` in one write(). 0, or -1 with errno. */
+int files_write(const char *path, const char *text);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * libmercury: what the mercury command does, for programs. Needs nothing but the module's files; no
+ * function prints, each says why it failed in the caller's `struct mercury_problem`.
+ */
+#ifndef LIBMERCURY_H
+#define LIBMERCURY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Why a call failed. */
+struct mercury_problem {
+	int number;     /* errno                                                                  */
+	char what[400]; /* the sentence: what and why                                             */
+	char next[200]; /* what to do about it; may be empty                                      */
+};
+
+enum mercury_state {
+	MERCURY_STATE_ABSENT, /* the module is not loaded                                        */
+	MERCURY_STATE_UNABLE, /* it is loaded, but this machine has no backend                   */
+	MERCURY_STATE_NATIVE,
+	MERCURY_STATE_VIRTUAL,
+};
+
+/* One CPU's line: costs in TSC cycles with interrupts off, 0 before the first switch. */
+struct mercury_cpu_status {
+	unsigned int cpu;
+	bool is_virtual;
+	uint64_t enter_last, enter_max, leave_last, leave_max;
+	uint64_t exits; /* VM exits of all reasons since the module was loaded                    */
+};
+
+struct mercury_status {
+	enum mercury_state state;
+	char backend[16];     /* "vmx", "none", or empty if absent                            */
+	char sentence[320];   /* mercury.status as the module puts it                         */
+	char last_error[320]; /* why the last command was refused, or "none"                  */
+	uint64_t to_virtual, to_native;
+	uint64_t memory_used, memory_allocated; /* KiB                                            */
+	size_t nr_cpus;
+	struct mercury_cpu_status *cpus; /* by number; freed by mercury_status_free()             */
+};
+
+/*
+ * Read everything. 0, also where the module is absent; -1 with `problem`: ENOMEM, or what reading the
+ * module's files gave.
+ */
+int mercury_status_read(struct mercury_status *status, struct mercury_problem *problem);
+void mercury_status_free(struct mercury_status *status);
+
+/*
+ * Bring the machine to virtual or native mode; what it is already is success. -1 with `problem`:
+ * ENOENT the module is not loaded, EPERM not allowed, ENODEV no backend, EBUSY VMX is owned by another
+ * or the machine must stay native, ETIMEDOUT a CPU did not answer, EIO a CPU failed.
+ */
+int mercury_set_virtual(bool is_virtual, struct mercury_problem *problem);
+
+/* One thing that was looked at by mercury_check(). */
+struct mercury_finding {
+	const char *name; /* short and stable: "vt-x", "cpu", "kernel", "kvm" ...               */
+	enum { MERCURY_GOOD, MERCURY_UNKNOWN, MERCURY_BAD } verdict;
+	char sentence[400]; /* what is                                                           */
+	char next[200];     /* what to do about it; empty where it is good                       */
+};
+
+/*
+ * Can this machine go virtual on VT-x? Looks at every CPU with the very code by which the VMM decides,
+ * and at the kernel. Calls `tell` for each finding, in a fixed order. Returns the worst verdict. What
+ * needs rights that the caller has not got is MERCURY_UNKNOWN. Changes nothing.
+ */
+int mercury_check(void (*tell)(const struct mercury_finding *finding, void *data), void *data);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Noting why a call failed. */
+#ifndef LIBMERCURY_PROBLEM_H
+#define LIBMERCURY_PROBLEM_H
+
+#include "mercury.h"
+
+/* Fill in `problem`, the errno, the next step (may be "") and the sentence; returns -1. */
+int mercury_problem(struct mercury_problem *problem, int number, const char *next,
+		    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reading /proc/mercury: a line for each fact, "key: value"; lines that are not known are left alone. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "files.h"
+#include "problem.h"
+
+static void copy(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from);
+}
+
+/* The entry for that CPU, made if it is new; NULL without memory. Lines of a CPU come together. */
+static struct mercury_cpu_status *cpu_entry(struct mercury_status *s, unsigned int cpu)
+{
+	struct mercury_cpu_status *more;
+	size_t i;
+
+	for (i = 0; i < s->nr_cpus; i++)
+		if (s->cpus[i].cpu == cpu)
+			return &s->cpus[i];
+	more = realloc(s->cpus, (s->nr_cpus + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	s->cpus = more;
+	more[s->nr_cpus] = (struct mercury_cpu_status){ .cpu = cpu };
+	return &more[s->nr_cpus++];
+}
+
+/* "CPUID 61, EPT VIOLATION 5": the sum. A name may have spaces; the number is the last word. */
+static uint64_t sum_of_exits(const char *text)
+{
+	uint64_t sum = 0;
+
+	while (*text) {
+		size_t length = strcspn(text, ",");
+		const char *number = text + length;
+
+		while (number > text && number[-1] != ' ')
+			number--;
+		sum += strtoull(number, NULL, 10);
+		text += length + (text[length] == ',');
+	}
+	return sum;
+}
+
+/* False: there is no memory. */
+static bool cpu_line(struct mercury_status *s, const char *key, const char *value)
+{
+	struct mercury_cpu_status *c;
+	unsigned int cpu;
+	char kind[8] = "";
+
+	if (sscanf(key, "cpu%u", &cpu) != 1 && sscanf(key, "%7s cpu%u", kind, &cpu) != 2)
+		return true;
+	c = cpu_entry(s, cpu);
+	if (!c)
+		return false;
+	if (!*kind)
+		c->is_virtual = !strcmp(value, "virtual");
+	else if (!strcmp(kind, "enter"))
+		sscanf(value, "last %" SCNu64 " max %" SCNu64, &c->enter_last, &c->enter_max);
+	else if (!strcmp(kind, "leave"))
+		sscanf(value, "last %" SCNu64 " max %" SCNu64, &c->leave_last, &c->leave_max);
+	else if (!strcmp(kind, "exits"))
+		c->exits = sum_of_exits(value);
+	return true;
+}
+
+static bool line(struct mercury_status *s, const char *key, const char *value)
+{
+	if (!strcmp(key, "mode"))
+		s->state = strcmp(value, "virtual") ? MERCURY_STATE_NATIVE : MERCURY_STATE_VIRTUAL;
+	else if (!strcmp(key, "backend"))
+		copy(s->backend, sizeof(s->backend), value);
+	else if (!strcmp(key, "switches"))
+		sscanf(value, "%" SCNu64 " to virtual, %" SCNu64 " to native", &s->to_virtual,
+		       &s->to_native);
+	else if (!strcmp(key, "memory"))
+		sscanf(value, "used %" SCNu64 " KiB, allocated %" SCNu64 " KiB", &s->memory_used,
+		       &s->memory_allocated);
+	else if (!strcmp(key, "last error"))
+		copy(s->last_error, sizeof(s->last_error), value);
+	else
+		return cpu_line(s, key, value);
+	return true;
+}
+
+static bool parse(struct mercury_status *s, char *text)
+{
+	char *rest, *key;
+
+	for (key = strtok_r(text, "\n", &rest); key; key = strtok_r(NULL, "\n", &rest)) {
+		char *value = strstr(key, ": ");
+
+		if (!value)
+			continue;
+		*value = 0;
+		if (!line(s, key, value + 2))
+			return false;
+	}
+	if (!strcmp(s->backend, "none"))
+		s->state = MERCURY_STATE_UNABLE;
+	return true;
+}
+
+int mercury_status_read(struct mercury_status *status, struct mercury_problem *problem)
+{
+	char *text = files_read(PROC_MERCURY);
+	bool ok;
+
+	*status = (struct mercury_status){ .state = MERCURY_STATE_ABSENT };
+	if (!text) {
+		if (errno == ENOENT)
+			return 0;
+		return mercury_problem(problem, errno, "", "%s: %s", PROC_MERCURY, strerror(errno));
+	}
+	ok = parse(status, text);
+	free(text);
+	if (!ok) {
+		mercury_status_free(status);
+		return mercury_problem(problem, ENOMEM, "", "out of memory");
+	}
+	text = files_read(SYSCTL_STATUS);
+	if (text) {
+		text[strcspn(text, "\n")] = 0;
+		copy(status->sentence, sizeof(status->sentence), text);
+		free(text);
+	}
+	return 0;
+}
+
+void mercury_status_free(struct mercury_status *status)
+{
+	free(status->cpus);
+	status->cpus = NULL;
+	status->nr_cpus = 0;
+}

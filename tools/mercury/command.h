@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the subcommands share: their table, exit statuses, output. */
+#ifndef MERCURY_COMMAND_H
+#define MERCURY_COMMAND_H
+
+#include <stdbool.h>
+
+#include "mercury.h"
+
+enum exit_status {
+	EXIT_DONE,   /* what was asked for is so                                                */
+	EXIT_FAILED, /* it was refused, or failed; nothing has changed                          */
+	EXIT_USAGE,  /* the command line is wrong                                               */
+	EXIT_UNABLE, /* this machine cannot, or the module is not loaded                        */
+};
+
+struct options {
+	bool json;
+};
+
+/* One subcommand: its words behind the name are argv[1..argc), options taken out. */
+struct command {
+	const char *name, *arguments, *what;
+	enum exit_status (*run)(const struct options *options, int argc, char **argv);
+};
+
+extern const struct command commands[];
+extern const unsigned int nr_commands;
+
+enum exit_status command_status(const struct options *options, int argc, char **argv);
+enum exit_status command_virtual(const struct options *options, int argc, char **argv);
+enum exit_status command_native(const struct options *options, int argc, char **argv);
+enum exit_status command_check(const struct options *options, int argc, char **argv);
+
+/* "mercury: WHAT" and, if there is one, the next step; on stderr, or as JSON on stdout. */
+void print_problem(const struct options *options, const struct mercury_problem *problem);
+
+/* Words where there must be none: EXIT_USAGE, said. */
+enum exit_status no_arguments(int argc, char **argv);
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The mercury command: finds the subcommand and takes the options out. */
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+const struct command commands[] = {
+	{ "status", "", "show the mode, the costs and the memory", command_status },
+	{ "virtual", "", "slide the VMM under the running kernel", command_virtual },
+	{ "native", "", "take it away again", command_native },
+	{ "check", "", "can this machine do it? If not: why, and what to do", command_check },
+};
+const unsigned int nr_commands = sizeof(commands) / sizeof(commands[0]);
+
+static void usage(FILE *to)
+{
+	unsigned int i;
+
+	fputs("usage: mercury COMMAND [--json]\n\nSelf-virtualization for Linux.\n\n", to);
+	for (i = 0; i < nr_commands; i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].what);
+	fputs("\n  --json     print one JSON object instead of text\n"
+	      "  --help     this text\n"
+	      "\nExit status: 0 done, 1 refused or failed, 2 wrong command line, 3 this machine\n"
+	      "cannot, or the module is not loaded.\n",
+	      to);
+}
+
+enum exit_status no_arguments(int argc, char **argv)
+{
+	if (argc < 2)
+		return EXIT_DONE;
+	fprintf(stderr, "mercury: '%s': %s takes no argument; see mercury --help\n", argv[1],
+		argv[0]);
+	return EXIT_USAGE;
+}
+
+void print_problem(const struct options *options, const struct mercury_problem *problem)
+{
+	struct json_object *object;
+
+	if (!options->json) {
+		fprintf(stderr, "mercury: %s\n", problem->what);
+		if (*problem->next)
+			fprintf(stderr, "mercury: next: %s\n", problem->next);
+		return;
+	}
+	object = json_object_new_object();
+	json_object_object_add(object, "error", json_object_new_string(problem->what));
+	json_object_object_add(object, "errno", json_object_new_int(problem->number));
+	json_object_object_add(object, "next", json_object_new_string(problem->next));
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	json_object_put(object);
+}
+
+/* Takes the options out of argv wherever they stand; false: there is one that is not known. */
+static bool take_options(struct options *options, int *argc, char **argv)
+{
+	int from, to = 1;
+
+	for (from = 1; from < *argc; from++) {
+		if (!strcmp(argv[from], "--json")) {
+			options->json = true;
+		} else if (argv[from][0] == '-' && argv[from][1]) {
+			fprintf(stderr, "mercury: %s is no option; see mercury --help\n",
+				argv[from]);
+			return false;
+		} else {
+			argv[to++] = argv[from];
+		}
+	}
+	argv[to] = NULL;
+	*argc = to;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .json = false };
+	enum exit_status status;
+	unsigned int i;
+
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		usage(stdout);
+		return EXIT_DONE;
+	}
+	if (!take_options(&options, &argc, argv))
+		return EXIT_USAGE;
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	for (i = 0; i < nr_commands; i++) {
+		if (strcmp(argv[1], commands[i].name))
+			continue;
+		status = commands[i].run(&options, argc - 1, argv + 1);
+		/* A full disk or a reader that went away must not look like success. */
+		if (fflush(stdout) || ferror(stdout)) {
+			perror("mercury: writing the output");
+			return status ? status : EXIT_FAILED;
+		}
+		return status;
+	}
+	fprintf(stderr, "mercury: '%s' is no command; see mercury --help\n", argv[1]);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* mercury status. */
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "command.h"
+
+static const char *state_name(enum mercury_state state)
+{
+	static const char *const names[] = {
+		[MERCURY_STATE_ABSENT] = "not loaded",
+		[MERCURY_STATE_UNABLE] = "no backend",
+		[MERCURY_STATE_NATIVE] = "native",
+		[MERCURY_STATE_VIRTUAL] = "virtual",
+	};
+
+	return names[state];
+}
+
+static void print_text(const struct mercury_status *s)
+{
+	size_t i;
+
+	printf("mode      %s\n", state_name(s->state));
+	if (s->state == MERCURY_STATE_ABSENT)
+		return;
+	printf("backend   %s\nstatus    %s\n", s->backend, s->sentence);
+	printf("switches  %" PRIu64 " to virtual, %" PRIu64 " to native\n", s->to_virtual,
+	       s->to_native);
+	if (s->memory_allocated)
+		printf("memory    %" PRIu64 " KiB used, %" PRIu64 " KiB allocated\n",
+		       s->memory_used, s->memory_allocated);
+	printf("error     %s\n", s->last_error);
+	if (!s->nr_cpus)
+		return;
+	printf("\n%4s  %-8s %20s %20s %12s\n", "CPU", "mode", "enter, cycles", "leave, cycles",
+	       "VM exits");
+	printf("%4s  %-8s %10s %9s %10s %9s\n", "", "", "last", "max", "last", "max");
+	for (i = 0; i < s->nr_cpus; i++) {
+		const struct mercury_cpu_status *c = &s->cpus[i];
+
+		printf("%4u  %-8s %10" PRIu64 " %9" PRIu64 " %10" PRIu64 " %9" PRIu64 " %12" PRIu64
+		       "\n",
+		       c->cpu, c->is_virtual ? "virtual" : "native", c->enter_last, c->enter_max,
+		       c->leave_last, c->leave_max, c->exits);
+	}
+}
+
+static void add_number(struct json_object *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+static void add_text(struct json_object *object, const char *key, const char *value)
+{
+	json_object_object_add(object, key, json_object_new_string(value));
+}
+
+static struct json_object *json_of_cpu(const struct mercury_cpu_status *c)
+{
+	struct json_object *object = json_object_new_object();
+
+	add_number(object, "cpu", c->cpu);
+	add_text(object, "mode", c->is_virtual ? "virtual" : "native");
+	add_number(object, "enter_last_cycles", c->enter_last);
+	add_number(object, "enter_max_cycles", c->enter_max);
+	add_number(object, "leave_last_cycles", c->leave_last);
+	add_number(object, "leave_max_cycles", c->leave_max);
+	add_number(object, "exits", c->exits);
+	return object;
+}
+
+static void print_json(const struct mercury_status *s)
+{
+	struct json_object *object = json_object_new_object(), *cpus = json_object_new_array();
+	size_t i;
+
+	add_text(object, "mode", state_name(s->state));
+	add_text(object, "backend", s->backend);
+	add_text(object, "status", s->sentence);
+	add_number(object, "to_virtual", s->to_virtual);
+	add_number(object, "to_native", s->to_native);
+	add_number(object, "memory_used_kib", s->memory_used);
+	add_number(object, "memory_allocated_kib", s->memory_allocated);
+	add_text(object, "last_error", s->last_error);
+	for (i = 0; i < s->nr_cpus; i++)
+		json_object_array_add(cpus, json_of_cpu(&s->cpus[i]));
+	json_object_object_add(object, "cpus", cpus);
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	json_object_put(object);
+}
+
+enum exit_status command_status(const struct options *options, int argc, char **argv)
+{
+	enum exit_status wrong = no_arguments(argc, argv);
+	struct mercury_problem problem;
+	struct mercury_status status;
+	bool able;
+
+	if (wrong)
+		return wrong;
+	if (mercury_status_read(&status, &problem)) {
+		print_problem(options, &problem);
+		return EXIT_FAILED;
+	}
+	(options->json ? print_json : print_text)(&status);
+	able = status.state == MERCURY_STATE_NATIVE || status.state == MERCURY_STATE_VIRTUAL;
+	mercury_status_free(&status);
+	return able ? EXIT_DONE : EXIT_UNABLE;
+}
