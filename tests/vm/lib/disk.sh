@@ -10,7 +10,7 @@ disk_make() {
 	need mke2fs e2fsprogs
 	truncate -s "$OUT_DISK_SIZE" "$1" &&
 		mke2fs -q -F -t ext4 -O ^has_journal -m 0 -E assume_storage_prezeroed=1 "$1" &&
-		debugfs -w -R 'rmdir lost+found' "$1" 2>/dev/null
+		debugfs -w -R 'rmdir lost+found' "$1" >/dev/null 2>&1
 }
 
 # disk_read IMAGE DIR: copies everything into DIR; prints what could not be copied and fails then.
