@@ -7,10 +7,36 @@ set -u
 . "$(dirname "$0")/lib.sh"
 
 DEBUG=/sys/kernel/debug/mercury
+# Beyond RAM and all that was mapped at load; nothing answers there.
+BEYOND=0x7f00000000
+
+# What native mode must not change: each of these on every CPU.
+REGISTERS="CR0 CR3 CR4 CR4_SHADOW XCR0 DR0 DR1 DR2 DR3 DR6 DR7 GDTR_BASE GDTR_LIMIT IDTR_BASE IDTR_LIMIT
+XSS EFER PAT STAR LSTAR CSTAR FMASK SYSENTER_CS SYSENTER_ESP SYSENTER_EIP FS_BASE GS_BASE KERNEL_GS_BASE
+TSC_AUX TSC_ADJUST DEBUGCTL SPEC_CTRL FEATURE_CONTROL MISC_ENABLE"
+SEGMENTS="ES CS SS DS FS GS LDTR TR"
 
 # state FILE: what belongs to the machine, not to the task that happens to run.
 state() {
 	grep ' machine ' $DEBUG/state > "$WORK/$1"
+}
+
+# missing_items: what the state has not got for each CPU.
+missing_items() {
+	for item in $REGISTERS; do
+		[ "$(grep -c "^cpu[0-9]* [a-z]* *$item  *[0-9a-f]*$" $DEBUG/state)" = "$(nproc)" ] || echo "$item"
+	done
+	for item in $SEGMENTS; do
+		for part in selector limit "access rights"; do
+			[ "$(grep -c "^cpu[0-9]* [a-z]* *$item $part  *[0-9a-f]*$" $DEBUG/state)" = "$(nproc)" ] ||
+				echo "$item $part"
+		done
+	done
+}
+
+# violations: EPT violations so far, on all CPUs.
+violations() {
+	sed -n 's/^exits.*EPT_VIOLATION \([0-9]*\).*/\1/p' $PROC | awk '{ n += $1 } END { print n + 0 }'
 }
 
 # look_up ADDRESS: both lines in one.
@@ -26,9 +52,8 @@ lines() {
 [ -d /sys/kernel/debug/sched ] || mount -t debugfs debugfs /sys/kernel/debug 2> /dev/null
 succeeds "the module loads" modprobe mercury-vmx
 state loaded
-is "the state has its items on every CPU" "$(wc -l < "$WORK/loaded")" \
-	"$(($(grep -c ^cpu0 "$WORK/loaded") * $(nproc)))"
-succeeds "more than twenty of them" test "$(grep -c ^cpu0 "$WORK/loaded")" -gt 20
+is "the state has every item on every CPU" "$(missing_items)" ""
+native=$(devmem $BEYOND 32)
 succeeds "to virtual" set_mode virtual
 state virtual
 succeeds "the state while virtual is the same" diff "$WORK/loaded" "$WORK/virtual"
@@ -37,7 +62,13 @@ end=$(sed -n 's/^ *[0-9a-f]*-\([0-9a-f]*\) : System RAM/\1/p' /proc/iomem | tail
 like "the last byte of RAM is mapped to itself" "$(look_up "0x$end")" \
 	"p2m * -> *${end%???}000 rwx WB m2p *$end <- *$end *"
 like "the local APIC is uncached" "$(look_up 0xfee00000)" "p2m 0000fee00000-* rwx UC m2p *"
-like "far above RAM nothing is mapped yet" "$(look_up 0x7f00000000)" "p2m * first touched m2p *"
+like "far above RAM nothing is mapped yet" "$(look_up $BEYOND)" "p2m * first touched m2p *"
+before=$(violations)
+is "its first touch gives what it gives natively" "$(devmem $BEYOND 32)" "$native"
+is "by one EPT violation" "$(violations)" $((before + 1))
+like "then it is mapped to itself" "$(look_up $BEYOND)" "p2m *007f00000000-* -> *007f00000000 rwx * m2p *"
+devmem $BEYOND 32 0x55
+is "and touched again without one" "$(devmem $BEYOND 32), $(violations)" "$native, $((before + 1))"
 succeeds "an address beyond 48 bits is refused" sh -c "! echo 0x1000000000000 > $DEBUG/lookup"
 succeeds "garbage is refused" sh -c "! echo garbage > $DEBUG/lookup 2>/dev/null"
 succeeds "the legacy hole is uncached" test "$(lines "0000000a0000-")" = 1
