@@ -174,11 +174,18 @@ static void rewrite_dr7(struct outcome *o, u64 change)
 	P(mtrr_fixed_same, rewrite_msr(o, MSR_MTRRfix64K_00000, 0))                                \
 	P(mc0_ctl2_same, rewrite_msr(o, MSR_IA32_MC0_CTL2, 0))
 
-/* Natively INVD loses what the caches hold, VMXOFF and the calls mean something else: by name only. */
+/* Natively INVD loses what the caches hold, VMXOFF and the calls mean something else; the rest is long. */
 #define BY_NAME(P)                                                                                 \
 	P(invd, TRY(o, AT "invd", 0, 0, 0))                                                        \
 	P(vmxoff, TRY(o, AT "vmxoff", 0, 0, 0))                                                    \
-	P(calls, garbage_calls(o))
+	P(calls, garbage_calls(o))                                                                 \
+	P(wild, wild_writes(o))
+
+/* Of the numbers that follow each other each looks like any. */
+static u64 next(u64 number)
+{
+	return number * 6364136223846793005 + 1442695040888963407;
+}
 
 /*
  * A thousand wrong calls: those that are known and never made while virtual, and numbers that nobody
@@ -192,7 +199,7 @@ static void garbage_calls(struct outcome *o)
 	for (i = 0; i < 1000; i++) {
 		u64 call = i % 2 ? number | 1ULL << 40 : i / 2 % MERCURY_CALL_LEAVE;
 
-		number = number * 6364136223846793005 + 1442695040888963407;
+		number = next(number);
 		TRY(o, "mov %%rcx, %%rdi; " AT "vmcall", MERCURY_COOKIE, call, number);
 		if (o->exception == NO_EXCEPTION && (!o->value || o->value >= MERCURY_E_NR))
 			alike = false;
@@ -201,6 +208,29 @@ static void garbage_calls(struct outcome *o)
 		exception = o->exception;
 	}
 	o->value = alike;
+}
+
+/*
+ * MSRs that nobody has, inside and outside of the bitmap's ranges, are read and written, and CR4 gets
+ * bits that it has not. The same each time; value: a digest of all that came of it.
+ */
+static void wild_writes(struct outcome *o)
+{
+	u64 number = 0x9e3779b97f4a7c15, digest = 0, i;
+
+	for (i = 0; i < 100; i++) {
+		u32 msr = i % 2 ? 0x1000 | (number >> 20 & 0xfff) :
+				  0x4000 | (number >> 32 & 0x7fffffff);
+
+		read_msr(o, msr);
+		digest = next(digest + o->exception + o->value);
+		write_msr(o, msr, number);
+		digest = next(digest + o->exception);
+		flip_cr4(o, (number | 1) << 23);
+		digest = next(digest + o->exception + o->value);
+		number = next(number);
+	}
+	*o = (struct outcome){ NO_EXCEPTION, digest };
 }
 
 #define FUNCTION(name, action)                                                                     \
