@@ -46,6 +46,9 @@ is "native: nor was the VMM's text" "$(sed 's/.*text //' $ALL)" "$text"
 succeeds "to virtual once more" set_mode virtual
 succeeds "and native" set_mode native
 is "no CPU left by itself" "$(grep -c "without a command [1-9]" /proc/mercury)" 0
-succeeds "the prying module goes" rmmod mercury_peek
 succeeds "the module goes" rmmod mercury_vmx
+# Where it lay, Linux's data may be by now.
+succeeds "unloaded: nothing of the image is left" test "$(cat $PEEK)" != "$MAGIC"
+is "unloaded: nor of the text" "$(grep -c "$text" $ALL)" 0
+succeeds "the prying module goes" rmmod mercury_peek
 finish
