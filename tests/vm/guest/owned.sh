@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# owned.sh: VMX belongs to KVM when the module is loaded: it loads cold and refuses to go virtual, with
+# the reason; once KVM has gone it warms up and switches; while virtual KVM gets nothing. Linux 6.12,
+# whose kvm_intel takes VMX as soon as it is loaded.
+set -u
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+succeeds "KVM loads" modprobe kvm_intel
+succeeds "the module loads all the same" modprobe mercury-vmx verify=1
+is "native: status says cold, and why" "$(cat $CTL/status)" \
+	"native, cold: VMX owned by another on $(nproc) of $(nproc) CPUs (kvm_intel?)"
+if set_mode virtual 2> "$WORK/error"; then
+	not_ok "to virtual is refused"
+else
+	like "to virtual is refused: busy" "$(cat "$WORK/error")" "*resource busy*"
+fi
+like "the reason names CPU, owner and what to do" "$(field "last error")" \
+	"CPU 0, vote: VMX is owned by another*KVM*unload kvm_intel"
+is "the mode is native" "$(mode)" native
+succeeds "every CPU is native" hv --expect native
+is "nothing was switched" "$(field switches)" "0 to virtual, 0 to native"
+
+succeeds "KVM goes" rmmod kvm_intel
+succeeds "to virtual" set_mode virtual
+succeeds "every CPU is a guest" hv --expect virtual
+if modprobe kvm_intel 2> "$WORK/error"; then
+	not_ok "virtual: KVM is refused"
+else
+	ok "virtual: KVM is refused"
+fi
+succeeds "virtual: every CPU is still a guest" hv --expect virtual
+is "no CPU left by itself" "$(grep -c "without a command [1-9]" $PROC)" 0
+succeeds "to native" set_mode native
+like "status says warm" "$(cat $CTL/status)" "native, ready on $(nproc) CPUs*"
+like "the state was equal at every gate" "$(field "state check")" "equal in *"
+succeeds "KVM loads again" modprobe kvm_intel
+succeeds "the module goes" rmmod mercury_vmx
+finish
