@@ -12,6 +12,9 @@ shift
 succeeds "the module loads" modprobe mercury-vmx verify=1 "$@"
 succeeds "it starts native" hv --expect native
 memory=$(field memory)
+case " $* " in
+*" ept=off "*) like "status says that nothing is hidden" "$(cat $CTL/status)" "native, ready on *nothing hidden*" ;;
+esac
 
 # The load outlasts the switches: it ends when it is told to.
 workload --seconds 3600 > "$WORK/load" 2>&1 &
