@@ -33,6 +33,7 @@ void mercury_log_flush(void)
 	u64 head;
 
 	mutex_lock(&log_mutex);
+	/* What is written up to the head is seen after it; pairs with src/console.c's release. */
 	head = smp_load_acquire(&shared->log_head);
 	if (head < log_read)
 		log_read = 0;

@@ -101,7 +101,7 @@ static int open(struct inode *inode, struct file *file)
 /* No command has more bytes; what has is refused unread. */
 #define COMMAND_MAX 64
 
-static ssize_t write(struct file *file, const char __user *user, size_t count, loff_t *ppos)
+static ssize_t write_command(struct file *file, const char __user *user, size_t count, loff_t *ppos)
 {
 	char text[COMMAND_MAX];
 	int error;
@@ -125,7 +125,7 @@ static const struct proc_ops ops = {
 	.proc_read = seq_read,
 	.proc_lseek = seq_lseek,
 	.proc_release = single_release,
-	.proc_write = write,
+	.proc_write = write_command,
 };
 
 int mercury_proc_start(void)

@@ -186,7 +186,8 @@ static void on_all(smp_call_func_t work)
 	unsigned int cpu;
 
 	mercury_each_cpu(work, &silent);
-	for_each_cpu(cpu, &silent) per_cpu(switch_cpus, cpu).error = MERCURY_E_NO_ANSWER;
+	for_each_cpu(cpu, &silent)
+		per_cpu(switch_cpus, cpu).error = MERCURY_E_NO_ANSWER;
 }
 
 static int all_to_native(void)

@@ -89,7 +89,7 @@ static bool is_td_guest(const struct highest *highest)
 void vmx_features_read(struct vmx_features *f)
 {
 	struct highest highest;
-	struct cpuid_regs r;
+	struct cpuid_regs r = { 0 };
 	size_t i;
 
 	*f = (struct vmx_features){ .maxphyaddr = 36 };

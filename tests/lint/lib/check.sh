@@ -17,13 +17,12 @@ check() {
 	fi
 }
 
-# need TOOL PACKAGE CHECK...: is TOOL there? If not, what it would have checked is skipped; but under
-# `make test`, which installs all packages first, it fails.
-need() {
-	local why="$1 is not installed: apt-get install $2" name
+# cannot WHY CHECK...: what is needed for the checks is not there. They are skipped; but under `make
+# test`, which installs all packages first, they fail.
+cannot() {
+	local why=$1 name
 
-	command -v "$1" > /dev/null && return
-	shift 2
+	shift
 	for name; do
 		if [[ -n ${MERCURY_TEST-} ]]; then
 			check "$name" <<< "$why"
@@ -31,6 +30,15 @@ need() {
 			echo "ok - $name # SKIP $why"
 		fi
 	done
+}
+
+# need TOOL PACKAGE CHECK...: is TOOL there? If not, the checks cannot be made.
+need() {
+	local tool=$1 package=$2
+
+	command -v "$tool" > /dev/null && return
+	shift 2
+	cannot "$tool is not installed: apt-get install $package" "$@"
 	return 1
 }
 
