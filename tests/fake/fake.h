@@ -169,7 +169,10 @@ void linux_set_descriptor(unsigned int index, uint64_t low);
 /* A call through the gate. The result is in fake.error but for FAKE_STOPPED. */
 enum fake_outcome fake_gate(enum mercury_call call, uint64_t arg0, uint64_t arg1);
 
-/* INIT, INIT_CPU, MAP and PREPARE; asserts that they succeed. */
+/* INIT, INIT_CPU and MAP; asserts that they succeed. */
+void fake_init(void);
+
+/* The same and PREPARE. */
 void fake_boot(void);
 
 /* AUDIT and ENTER. */

@@ -80,7 +80,7 @@ static void call_ok(enum mercury_call call, uint64_t arg0, uint64_t arg1)
 		fail_msg("call %d: %s", call, cpu_shared(fake_vmm_cpu())->text);
 }
 
-void fake_boot(void)
+void fake_init(void)
 {
 	struct cpu *cpu = fake_vmm_cpu();
 	const struct mercury_cpu_boot boot = {
@@ -101,6 +101,11 @@ void fake_boot(void)
 	call_ok(MERCURY_CALL_INIT_CPU, 0, (uint64_t)&boot);
 	if (!fake.options.no_ept)
 		call_ok(MERCURY_CALL_MAP, 0, UINT64_C(1) << 32);
+}
+
+void fake_boot(void)
+{
+	fake_init();
 	call_ok(MERCURY_CALL_PREPARE, 0, 0);
 }
 

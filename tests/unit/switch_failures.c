@@ -191,6 +191,38 @@ static void leave_with_vmclear_failing(void **unused)
 	assert_int_equal(fake.cpu.mode, FAKE_OFF);
 }
 
+static void assert_unsupported(const char *word)
+{
+	struct fake_cpu before = fake.cpu;
+
+	assert_int_equal(fake_gate(MERCURY_CALL_PREPARE, 0, 0), FAKE_RETURNED);
+	assert_int_equal(fake.error, MERCURY_E_UNSUPPORTED);
+	assert_non_null(strstr(cpu_shared(fake_vmm_cpu())->text, word));
+	assert_native(&before, MODE_NATIVE);
+}
+
+/* "can this CPU do it? Names what is missing": the requirements, the first CPU's words, a control. */
+static void cpus_that_cannot_are_refused(void **unused)
+{
+	uint64_t locked;
+
+	(void)unused;
+	machine(false);
+	locked = fake_get_msr(MSR_IA32_FEATURE_CONTROL);
+	fake_set_msr(MSR_IA32_FEATURE_CONTROL, 0);
+	assert_unsupported("not locked");
+	fake_set_msr(MSR_IA32_FEATURE_CONTROL, locked);
+	fake_set_msr(MSR_IA32_VMX_MISC, 1);
+	assert_unsupported("differ from the first CPU's");
+
+	fake_machine(&plain_options);
+	fake_set_msr(MSR_IA32_VMX_TRUE_EXIT_CTLS, UINT64_C(0x007fffff) << 32 | 0x007fffff);
+	fake_init();
+	assert_unsupported("VT-x exit controls: the CPU insists on");
+	fake_set_msr(MSR_IA32_VMX_TRUE_EXIT_CTLS, UINT64_C(0x00036dfb) << 32 | 0x00036dfb);
+	assert_unsupported("VT-x exit controls: the CPU lacks");
+}
+
 /* "if VMX is owned then ... status says cold; warming happens at the first switch that can" */
 static void owned_vmx_stays_cold_until_the_vote(void **unused)
 {
@@ -274,6 +306,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(enter_fails_while_sysenter_changes),
 	cmocka_unit_test(failed_vm_entry),
 	cmocka_unit_test(leave_with_vmclear_failing),
+	cmocka_unit_test(cpus_that_cannot_are_refused),
 	cmocka_unit_test(owned_vmx_stays_cold_until_the_vote),
 	cmocka_unit_test(changed_mtrrs_are_followed),
 	cmocka_unit_test(changed_mtrrs_without_memory_are_refused),
