@@ -5,13 +5,12 @@
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
+#include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/unwind_hints.h>
 
 #include "abi/mercury.h"
 #include "gate.h"
-
-#define MSR_DEBUGCTL 0x1d9
 
 .text
 
@@ -94,7 +93,7 @@ SYM_INNER_LABEL(mercury_gate_tail, SYM_L_GLOBAL)
 	jz	.Ldebugctl_is_zero
 	movl	%edx, %eax
 	xorl	%edx, %edx
-	movl	$MSR_DEBUGCTL, %ecx
+	movl	$MSR_IA32_DEBUGCTLMSR, %ecx
 	wrmsr
 .Ldebugctl_is_zero:
 	RAISE_OWED %ebx

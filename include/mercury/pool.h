@@ -21,6 +21,7 @@ void pool_free(void *page);
 uint64_t pool_pa(const void *page);
 void *pool_page(uint64_t pa);
 
+/* Pages given out now. */
 uint32_t pool_used(void);
 
 #endif
