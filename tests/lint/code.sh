@@ -18,11 +18,26 @@ code_of '.*\.[ch]' src arch | grep -E ':[[:space:]]*#[[:space:]]*(if|ifdef|ifnde
 	grep -vE '#[[:space:]]*ifndef [A-Z0-9_]+_H$' |
 	check "no conditional compilation in src/ and arch/"
 
+# In the module they stand in compat/ only, and where a header is for C and for assembly.
+code_of '.*\.[chS]' module | grep -v '^module/compat/' |
+	grep -E ':[[:space:]]*#[[:space:]]*(if|ifdef|ifndef|elif)' |
+	grep -vE '#[[:space:]]*ifndef ([A-Z0-9_]+_H|__ASSEMBLY__)$' |
+	check "no conditional compilation in module/ but in compat/"
+
+# Data of one size on both sides: no function, no pointer, no type of the compiler's choice.
+code_of '.*\.h' include/abi | grep -vE '#define|typedef' |
+	grep -E '(^|[^a-z_])(inline|extern|static|int|long|short|void|bool|size_t)([^a-z_]|$)|\*[a-z_]+[;[]' |
+	check "include/abi/ has no function, pointer or type without a size"
+
 license='SPDX-License-Identifier: GPL-2.0-only'
 sources='.*\.(c|h|S|asm|ld|sh|test)|.*/(Makefile.*|Kbuild|run)'
 files "$sources" src arch include module tools tests | while IFS= read -r file; do
 	head -n 2 "$file" | grep -q "$license" || echo "$file does not say $license"
 done | check "every source says its license"
+
+files '.*\.(c|h|S|asm)' src arch include module tools tests | while IFS= read -r file; do
+	sed -n 2p "$file" | grep -qE '^(/\*|;)' || echo "$file does not say in line 2 what it holds"
+done | check "every source says what it holds"
 
 grep -rnE '\b(TODO|FIXME|XXX)\b' src arch include module tools 2> /dev/null |
 	check "no TODO left"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Every header compiles alone, and twice.
+# Every header compiles alone, and twice; what others call is documented there.
 set -u
 # shellcheck source=lib/check.sh
 . "$(dirname "$0")/lib/check.sh"
@@ -11,3 +11,12 @@ files '.*\.h' include arch | while IFS= read -r header; do
 			-Wstrict-prototypes -Iinclude -Iarch/x86 -x c - 2>&1 |
 		sed -n "s|^$PWD/||; s|^<stdin>|$header|; /error/p"
 done | check "every header compiles alone"
+
+# Right above the prototype, or above the group without an empty line that it belongs to.
+files '.*\.h' include/mercury tools/libmercury | while IFS= read -r header; do
+	awk -v file="$header" '
+		/^$/ { documented = 0 }
+		/\*\/$/ && !/^[ \t]+[^ \t*]/ { documented = 1 }
+		/^[a-z_][^={}]*\(/ && !/^(typedef|static_assert)/ && !documented { print file ":" FNR ": " $0 }
+	' "$header"
+done | check "every function of include/mercury/ and the library is documented"

@@ -58,3 +58,6 @@ words='x86|ept|npt|vmx|svm|vmcs|vmcb|vpid|cr[0348]|dr[67]|msr|mtrr|pat|cpuid|rip
 words+='|gdt|idt|ldt|tss|idtr|gdtr|invept|invvpid|vmlaunch|vmcall|intel|amd|pml4|pdpt'
 code_of "$source" src include/mercury | grep -iE "(^|[^a-z0-9])($words)([^a-z0-9]|\$)" |
 	check "no x86 word in src/ and include/mercury/"
+
+code_of "$source" src include/mercury | grep -E '(^|[^a-z0-9_])(vo_[a-z]|(native|vmx|svm|ring1)_[a-z])' |
+	check "src/ and include/mercury/ name no virtual object"
