@@ -170,13 +170,13 @@ static void read_segments(u64 *value)
  * While virtual the VMM shows what the CPU really holds. Of a segment that is unusable there only
  * the selector says anything; bases are in the MSRs (FS, GS) or not looked at by 64-bit code.
  */
-static void read_hidden(u64 *value)
+static bool read_hidden(u64 *value)
 {
 	const struct mercury_segment *s = mercury_cpu_shared(smp_processor_id())->hidden;
 	int i;
 
 	if (mercury_call(MERCURY_CALL_HIDDEN, 0, 0))
-		return;
+		return false;
 	for (i = 0; i < MERCURY_SEGMENTS_NR; i++, s++, value += SEGMENT_ITEMS) {
 		bool usable = !(s->access_rights & 1U << 16);
 
@@ -184,6 +184,7 @@ static void read_hidden(u64 *value)
 		value[1] = usable ? s->limit : 0;
 		value[2] = usable ? s->access_rights : 0;
 	}
+	return true;
 }
 
 static void read_state(struct machine_state *state)
@@ -196,9 +197,9 @@ static void read_state(struct machine_state *state)
 #define READ_REGISTER(name, machine, expression) state->value[ITEM_##name] = expression;
 	STATE_REGISTERS(READ_REGISTER)
 	STATE_MSRS(READ_MSR)
-	if (mercury_cpu_shared(smp_processor_id())->is_virtual)
-		read_hidden(&state->value[ITEMS_PLAIN]);
-	else
+	/* An NMI may take this CPU native in between, and then the VMM does not answer. */
+	if (!mercury_cpu_shared(smp_processor_id())->is_virtual ||
+	    !read_hidden(&state->value[ITEMS_PLAIN]))
 		read_segments(&state->value[ITEMS_PLAIN]);
 }
 
