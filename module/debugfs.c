@@ -9,6 +9,7 @@
 #include <linux/debugfs.h>
 #include <linux/kstrtox.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/smp.h>
@@ -72,6 +73,7 @@ static int p2m_show(struct seq_file *m, void *unused)
 	struct mercury_page run = {}, page;
 
 	for (frame = 0; frame < top; frame = behind(frame, &page)) {
+		cond_resched();
 		if (!look_up(frame, &page)) {
 			seq_puts(m, "there is no P2M: the CPU has no EPT, or ept=off\n");
 			return 0;
