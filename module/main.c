@@ -85,8 +85,8 @@ static void stop_vmm(void)
 	if (!usable)
 		return;
 	mercury_switch_stop();
-	mercury_events_stop();
 	mercury_state_conclude();
+	mercury_events_stop();
 	mercury_state_stop();
 	mercury_log_flush();
 	mercury_window_free();

@@ -274,13 +274,14 @@ void mercury_state_stop(void)
 	free_percpu(state_cpus);
 }
 
-/* At unload, native again: equal to what was found at load? */
+/* At unload, native again: equal to what was found at load, or when the CPU came? */
 void mercury_state_conclude(void)
 {
 	unsigned int cpu;
 
 	if (!READ_ONCE(mercury_verify))
 		return;
+	cpus_read_lock();
 	on_each_cpu(compare_with_load, NULL, 1);
 	for_each_online_cpu(cpu) {
 		const struct state_cpu *s = per_cpu_ptr(state_cpus, cpu);
@@ -292,6 +293,7 @@ void mercury_state_conclude(void)
 			pr_info("CPU %u: state check: equal in %llu comparisons of %d items\n", cpu,
 				s->checks, ITEMS);
 	}
+	cpus_read_unlock();
 }
 
 static void look(void *unused)
