@@ -138,6 +138,7 @@ run_tree() {
 	mapfile -t files < <(modules_closure "${GUEST_MODULES[@]}")
 	install_modules "$tree" "${files[@]}" >/dev/null || return 1
 	[[ -z $OPT_OUT ]] || out_tree "$tree" || return 1
+	[[ -z $OPT_THEN ]] || then_tree "$tree" || return 1
 	install -D -m 644 "$ko" "$modules/extra/mercury-vmx.ko"
 	cp "$KERNEL_MODULES"/modules.{order,builtin,builtin.modinfo} "$modules"
 	"$(kernel_tool depmod)" -b "$tree" "$KERNEL_RELEASE" || return 1
@@ -160,6 +161,16 @@ out_tree() {
 		echo /dev/vda
 	fi >"$tree/etc/mercury-vm/out"
 	install_modules "$tree" "${files[@]}" >"$tree/etc/mercury-vm/modules"
+}
+
+# What starts a second kernel, and what runs there. The image is the stock one: it can be moved.
+then_tree() {
+	local tree=$1
+
+	kernel_tool kexec >/dev/null || need kexec kexec-tools
+	printf '%s\n' "$OPT_THEN" >"$tree/etc/mercury-vm/then"
+	install -D -m 644 "$KERNEL_IMAGE" "$tree/boot/vmlinuz"
+	install_file "$tree" "$(kernel_tool kexec)" /sbin/kexec
 }
 
 # initramfs_prepare DIR: sets BASE_CPIO, makes DIR/run.cpio; the guest unpacks one over the other.

@@ -24,6 +24,9 @@ One word is a piece of shell text ('a && b'), several words are a command and it
                             an executable goes to /bin, anything else to /root. May be repeated
   --out DIR                 brings back what the guest writes under /out, and console.log
   --allow REGEX             a kernel log line (extended regex) that is no failure. May be repeated
+  --then COMMAND            shell text that runs once the machine has started again, by a reset, by
+                            kexec or into a crash kernel, which COMMAND must bring about; the exit
+                            status is this one's. Brings /boot/vmlinuz and kexec
   --help                    this text
 
 COMMAND's stdout and stderr come through as they are produced. mercury-vmx, built for that kernel,
@@ -53,7 +56,7 @@ need_number() {
 
 options_default() {
 	OPT_MACHINE=bochs OPT_CPU='' OPT_SMP=1 OPT_MEM=512 OPT_KERNEL=6.1
-	OPT_APPEND='' OPT_TIMEOUT=300 OPT_OUT=''
+	OPT_APPEND='' OPT_TIMEOUT=300 OPT_OUT='' OPT_THEN=''
 	OPT_ADD=() OPT_ALLOW=() OPT_COMMAND=()
 }
 
@@ -86,6 +89,10 @@ option_set() {
 	--add) option_add "$2" ;;
 	--out) OPT_OUT=$2 ;;
 	--allow) option_allow "$2" ;;
+	--then)
+		[[ -n $2 ]] || usage_error "--then: there is no command"
+		OPT_THEN=$2
+		;;
 	*) return 1 ;;
 	esac
 }
@@ -142,7 +149,7 @@ options_parse() {
 }
 
 option_exists() {
-	[[ $1 =~ ^--(machine|cpu|smp|mem|kernel|append|timeout|add|out|allow)$ ]]
+	[[ $1 =~ ^--(machine|cpu|smp|mem|kernel|append|timeout|add|out|allow|then)$ ]]
 }
 
 # What concerns more than one option, and the defaults that depend on another.

@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 # One run of a guest: the emulator's process, the guest's streams, the watch over them, the clean-up.
 
-# What is known of the run. GUEST_STATE: booting, running (COMMAND), powering off.
+# What is known of the run. GUEST_STATE: booting, running (COMMAND), running again (--then), powering
+# off.
 EMULATOR_PID='' RELAY_PIDS=() RUN_DIR=''
 GUEST_STATE=booting GUEST_STATUS='' GUEST_TAINT=0
 # Why the guest was stopped: timeout, a reason, or nothing.
@@ -105,7 +106,12 @@ control_line() {
 		GUEST_STATE=running
 		progress_end
 		;;
+	again)
+		[[ $GUEST_STATE == running ]] || STOPPED="it started a third time"
+		GUEST_STATE='running again'
+		;;
 	exit)
+		[[ -z $OPT_THEN || $GUEST_STATE == 'running again' ]] || STOPPED="it did not start again"
 		GUEST_STATE='powering off' GUEST_STATUS=${words[1]} GUEST_TAINT=${words[2]}
 		;;
 	fail) STOPPED=${words[*]:1} ;;
@@ -117,13 +123,15 @@ progress_end() {
 	PROGRESS=''
 }
 
-# panicked: true once the kernel's last message is complete, or has had 5 s to become so.
+# panicked: true once the kernel's last message is complete, or has had 5 s to become so. A crash
+# kernel's start is no end, however long it takes.
 panicked() {
 	local log=$RUN_DIR/console.log
 
 	grep -qaF 'Kernel panic - not syncing' "$log" || return 1
 	PANIC_SEEN=${PANIC_SEEN:-$SECONDS}
-	grep -qaF 'end Kernel panic' "$log" || ((SECONDS - PANIC_SEEN >= 5))
+	grep -qaF 'end Kernel panic' "$log" ||
+		{ [[ -z $OPT_THEN ]] && ((SECONDS - PANIC_SEEN >= 5)); }
 }
 
 # watch_once: looks after the emulator between two lines of init; fails when there is nothing left
