@@ -188,4 +188,32 @@ insn_leave:
 	mov	rdi, [rdi + REGS_RDI]
 	ret
 
+; --- The tail where Linux's is not mapped ------------------------------------------------------------
+;
+; Reached and left as mercury_gate_tail of the gate: rax CR3, rbx DR7, rdx IA32_DEBUGCTL, and on the
+; stack rbx, rdx, rcx, rax, rflags, rip. It runs at its physical address, which both page tables map,
+; so it lies in one page and refers to nothing. Nothing is owed: there is no IDT to raise it by.
+
+global insn_identity_tail:function hidden
+align 64
+insn_identity_tail:
+	mov	cr3, rax
+	mov	dr7, rbx
+	test	edx, edx
+	jz	.debugctl_is_zero
+	mov	eax, edx
+	xor	edx, edx
+	mov	ecx, MSR_IA32_DEBUGCTL
+	wrmsr
+.debugctl_is_zero:
+	pop	rbx
+	pop	rdx
+	pop	rcx
+	pop	rax
+	popfq
+	ret
+%if $ - insn_identity_tail > 64
+%error "the tail can lie across two pages"
+%endif
+
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -82,7 +82,7 @@ void insn_vmexit_entry(void);
 
 /* What the leaving CPU needs for its last steps, which run in Linux's text (the gate's tail). */
 struct leave_frame {
-	uint64_t tail; /* Linux virtual address of the gate's tail                                */
+	uint64_t tail; /* address of the gate's tail, or of insn_identity_tail                    */
 	uint64_t rsp;  /* Linux stack; rbx, rdx, rcx, rax, rflags, rip lie there in this order    */
 	uint64_t cr3;
 	uint64_t dr7;
@@ -92,5 +92,8 @@ struct leave_frame {
 
 /* Load the remaining general-purpose registers of `cpu` and jump to the tail. */
 _Noreturn void insn_leave(struct cpu *cpu, const struct leave_frame *frame);
+
+/* The VMM's own tail, for a Linux that does not map the gate's: runs at its physical address. */
+void insn_identity_tail(void);
 
 #endif

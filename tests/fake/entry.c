@@ -20,3 +20,9 @@ void insn_vmexit_entry(void)
 {
 	__builtin_trap();
 }
+
+/* Only its address matters. */
+void insn_identity_tail(void)
+{
+	__builtin_trap();
+}

@@ -91,7 +91,9 @@ struct fake_translation {
 #define LINUX_RETURN 0x10100 /* text: behind the gate's call                                      */
 #define LINUX_TAIL 0x10200
 #define LINUX_GDT_RW 0x20000
-#define FAKE_LINUX_SIZE 0x11000
+#define LINUX_IDENTITY                                                                             \
+	0x11000 /* relocate_kernel's PML4, and a PDPT                                  */
+#define FAKE_LINUX_SIZE 0x13000
 
 #define FAKE_LOG_SIZE 4096
 #define FAKE_MSRS 96

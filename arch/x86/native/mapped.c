@@ -78,6 +78,19 @@ const char *native_return_unmapped(struct cpu *cpu, const struct state *s, uint6
 	return first_unmapped(cpu, needs, sizeof(needs) / sizeof(needs[0]), where);
 }
 
+bool identity_return_mapped(struct cpu *cpu, const struct state *s, uint64_t tail)
+{
+	const struct need needs[] = {
+		{ "Linux's stack", s->regs.rsp - 8, true, false },
+		{ "the place to go on at", s->rip, false, true },
+	};
+	struct walk_result r;
+	uint64_t where;
+
+	return !first_unmapped(cpu, needs, sizeof(needs) / sizeof(needs[0]), &where) &&
+	       walk(cpu->root_pa, tail, read_physical, cpu, &r) && r.pa == tail && r.executable;
+}
+
 const char *native_unmapped(struct cpu *cpu, const struct state *s, uint64_t *where)
 {
 	const struct need needs[] = {

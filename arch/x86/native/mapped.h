@@ -3,6 +3,8 @@
 #ifndef ARCH_X86_NATIVE_MAPPED_H
 #define ARCH_X86_NATIVE_MAPPED_H
 
+#include <stdbool.h>
+
 #include "cpu.h"
 
 /*
@@ -13,5 +15,11 @@ const char *native_unmapped(struct cpu *cpu, const struct state *state, uint64_t
 
 /* The part of it that needs none of Linux's memory read, for use on the VMM's own page tables. */
 const char *native_return_unmapped(struct cpu *cpu, const struct state *state, uint64_t *where);
+
+/*
+ * Does the transition root, which has all that Linux's page tables of the moment have, map what a
+ * leave needs where those are not Linux's own? `tail`, a physical address, is to be mapped there.
+ */
+bool identity_return_mapped(struct cpu *cpu, const struct state *state, uint64_t tail);
 
 #endif
