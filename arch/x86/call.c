@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The calls, one function each, and the table that finds them. */
+#include "apic.h"
 #include "call.h"
 #include "insn.h"
 #include "mercury/console.h"
@@ -177,6 +178,26 @@ void vmm_force_native(struct cpu *cpu)
 	cpu_shared(cpu)->forced++;
 	switch_execute(cpu, &cpu->state, &vo_vmx, way);
 	insn_stop();
+}
+
+static void vmm_leave(struct cpu *cpu)
+{
+	vo_vmx.leave(cpu);
+	cpu_shared(cpu)->is_virtual = 0;
+	cpu->mode = MODE_PREPARED;
+}
+
+_Noreturn void vmm_take_init(struct cpu *cpu)
+{
+	vmm_leave(cpu);
+	apic_init_self(cpu);
+	insn_stop();
+}
+
+_Noreturn void vmm_shut_down(struct cpu *cpu)
+{
+	vmm_leave(cpu);
+	insn_shut_down();
 }
 
 _Noreturn void vmm_enter_failed(struct cpu *cpu)

@@ -28,6 +28,15 @@ _Noreturn void vmm_enter_failed(struct cpu *cpu);
  */
 void vmm_force_native(struct cpu *cpu);
 
+/*
+ * An INIT came while Linux ran virtual on this CPU. It is the bare CPU's: VMX operation ends, and the
+ * INIT is sent again.
+ */
+_Noreturn void vmm_take_init(struct cpu *cpu);
+
+/* Linux triple-faulted on this CPU and cannot meet that natively: the bare CPU's shutdown. */
+_Noreturn void vmm_shut_down(struct cpu *cpu);
+
 /* The machine's P2M, and what the module said of the machine. */
 extern struct p2m machine_p2m;
 extern struct mercury_boot mercury_boot;

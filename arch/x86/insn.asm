@@ -145,6 +145,13 @@ FUNCTION insn_stop
 	hlt
 	jmp	insn_stop
 
+; _Noreturn void insn_shut_down(void): a fault that no IDT takes.
+FUNCTION insn_shut_down
+	push	0
+	push	0
+	lidt	[rsp]
+	ud2
+
 ; --- Descriptor tables and segment registers --------------------------------------------------------
 
 FUNCTION insn_sgdt

@@ -40,6 +40,7 @@ bool insn_xsetbv_safe(uint32_t index, uint64_t value);
 void insn_wbinvd(void);
 void insn_pause(void);
 _Noreturn void insn_stop(void);
+_Noreturn void insn_shut_down(void);
 
 void insn_sgdt(struct descriptor_table_register *out);
 void insn_sidt(struct descriptor_table_register *out);

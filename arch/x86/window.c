@@ -24,12 +24,22 @@ uint64_t window_pa(const void *address)
 	return (*window_ptes(offset) & PAGING_ADDRESS) + paging_offset(offset, 1);
 }
 
-void *window_fixmap(struct cpu *cpu, uint64_t pa)
+static void *fixmap(struct cpu *cpu, uint64_t pa, uint64_t flags)
 {
 	void *address = cpu_slot(cpu, MERCURY_CPU_FIXMAP);
 
 	*window_ptes((uint64_t)address - MERCURY_WINDOW_BASE) =
-		(pa & PAGING_ADDRESS) | PAGING_P | PAGING_A | PAGING_XD;
+		(pa & PAGING_ADDRESS) | flags | PAGING_P | PAGING_A | PAGING_XD;
 	insn_invlpg((uint64_t)address);
 	return address;
+}
+
+void *window_fixmap(struct cpu *cpu, uint64_t pa)
+{
+	return fixmap(cpu, pa, 0);
+}
+
+void *window_fixmap_uncached(struct cpu *cpu, uint64_t pa)
+{
+	return fixmap(cpu, pa, PAGING_RW | PAGING_D | PAGING_PCD | PAGING_PWT);
 }

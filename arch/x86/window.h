@@ -21,4 +21,7 @@ uint64_t window_pa(const void *address);
 /* Map the page of physical memory at `pa` at this CPU's fixmap address; until the next call. */
 void *window_fixmap(struct cpu *cpu, uint64_t pa);
 
+/* The same for a device. */
+void *window_fixmap_uncached(struct cpu *cpu, uint64_t pa);
+
 #endif

@@ -113,6 +113,7 @@ enum fake_outcome {
 	FAKE_VIRTUAL,      /* Linux goes on as a guest                                            */
 	FAKE_NATIVE,       /* Linux goes on natively, through the gate's tail                     */
 	FAKE_STOPPED,      /* insn_stop()                                                         */
+	FAKE_SHUT_DOWN,    /* insn_shut_down()                                                    */
 };
 
 /* What the tests choose before fake_machine(). */

@@ -189,6 +189,11 @@ void insn_stop(void)
 	fake_continue(FAKE_STOPPED);
 }
 
+void insn_shut_down(void)
+{
+	fake_continue(FAKE_SHUT_DOWN);
+}
+
 /* --- Descriptor tables and segments ----------------------------------------------------------- */
 
 void insn_sgdt(struct descriptor_table_register *out)

@@ -26,3 +26,8 @@ void *window_fixmap(struct cpu *cpu, uint64_t pa)
 	(void)cpu;
 	return (void *)(pa & PAGING_ADDRESS);
 }
+
+void *window_fixmap_uncached(struct cpu *cpu, uint64_t pa)
+{
+	return window_fixmap(cpu, pa);
+}

@@ -298,10 +298,7 @@ static enum answer exit_window(struct cpu *cpu)
 	return RESUME;
 }
 
-/* --- The table ---------------------------------------------------------------------------------- */
-
-#define EXIT_HANDLER(reason, handler, when, sentence) [VMX_REASON_##reason] = handler,
-static enum answer (*const handlers[VMX_REASON_COUNT])(struct cpu *) = { EXIT_POLICY(EXIT_HANDLER) };
+/* --- The CPU's own end --------------------------------------------------------------------------- */
 
 #define REASON_NAME(name, number, sentence) [number] = #name,
 static const char *const reason_names[VMX_REASON_COUNT] = { VMX_EXIT_REASONS(REASON_NAME) };
@@ -325,6 +322,26 @@ static void screen(struct cpu *cpu, uint32_t reason)
 	console_line("rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
 	console_line("rsi %016lx rdi %016lx rbp %016lx r8  %016lx", r->rsi, r->rdi, r->rbp, r->r8);
 }
+
+/* A bare CPU shuts down: where this one cannot go native to meet that there, here. */
+static enum answer exit_triple_fault(struct cpu *cpu)
+{
+	screen(cpu, VMX_REASON_TRIPLE_FAULT);
+	if (!guest_cpl())
+		vmm_force_native(cpu);
+	vmm_shut_down(cpu);
+}
+
+static enum answer exit_init(struct cpu *cpu)
+{
+	console_line("cpu %u: INIT", cpu->index);
+	vmm_take_init(cpu);
+}
+
+/* --- The table ---------------------------------------------------------------------------------- */
+
+#define EXIT_HANDLER(reason, handler, when, sentence) [VMX_REASON_##reason] = handler,
+static enum answer (*const handlers[VMX_REASON_COUNT])(struct cpu *) = { EXIT_POLICY(EXIT_HANDLER) };
 
 /*
  * From CPL 0 the CPU goes native where it stands, if its page tables map what the last steps need.

@@ -10,9 +10,10 @@
  */
 #define EXIT_POLICY(P)                                                                             \
 	P(EXCEPTION_OR_NMI, exit_nmi, "an NMI, while an NMI window is awaited", "it waits too")    \
-	P(TRIPLE_FAULT, exit_unknown, "Linux is beyond help", "unknown: native, where it repeats") \
-	P(INIT, exit_unknown, "another agent resets the CPU", "unknown")                           \
-	P(SIPI, exit_unknown, "another agent resets the CPU", "unknown")                           \
+	P(TRIPLE_FAULT, exit_triple_fault, "Linux is beyond help",                                 \
+	  "a screen; native, where it repeats; else shutdown here")                                \
+	P(INIT, exit_init, "another CPU resets this one", "VMX off; the INIT is sent again")       \
+	P(SIPI, exit_unknown, "never: no CPU waits for one in VMX operation", "unknown")           \
 	P(INTERRUPT_WINDOW, exit_window, "Linux can take the event that waits",                    \
 	  "inject it, window off")                                                                 \
 	P(NMI_WINDOW, exit_window, "Linux can take the event that waits", "inject it, window off") \
