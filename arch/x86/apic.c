@@ -15,15 +15,25 @@ static void init_by_msr(void)
 		   insn_rdmsr(MSR_IA32_X2APIC_APICID) << X2APIC_ICR_DESTINATION_SHIFT | INIT);
 }
 
-static void init_by_memory(volatile uint32_t *apic)
+static uint32_t read(const uint32_t *apic, unsigned int offset)
+{
+	return __atomic_load_n(&apic[offset / sizeof(*apic)], __ATOMIC_SEQ_CST);
+}
+
+static void write(uint32_t *apic, unsigned int offset, uint32_t value)
+{
+	__atomic_store_n(&apic[offset / sizeof(*apic)], value, __ATOMIC_RELEASE);
+}
+
+static void init_by_memory(uint32_t *apic)
 {
 	unsigned int patience = 100000;
 
 	/* A write while one is being sent would be lost. */
-	while (apic[APIC_ICR_LOW / 4] & APIC_ICR_PENDING && --patience)
+	while (read(apic, APIC_ICR_LOW) & APIC_ICR_PENDING && --patience)
 		insn_pause();
-	apic[APIC_ICR_HIGH / 4] = apic[APIC_ID / 4] & APIC_DESTINATION;
-	apic[APIC_ICR_LOW / 4] = INIT;
+	write(apic, APIC_ICR_HIGH, read(apic, APIC_ID) & APIC_DESTINATION);
+	write(apic, APIC_ICR_LOW, INIT);
 }
 
 void apic_init_self(struct cpu *cpu)

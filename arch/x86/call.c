@@ -162,11 +162,8 @@ enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_
 
 void vmm_force_native(struct cpu *cpu)
 {
-	const struct vo *way;
-
 	vmcs_read_state(cpu, &cpu->state);
-	way = native_way_back(cpu, &cpu->state);
-	if (!way) {
+	if (!native_can_return(cpu, &cpu->state)) {
 		console_line("cpu %u: cr3 %lx does not map the way to native", cpu->index,
 			     cpu->state.cr3);
 		return;
@@ -176,7 +173,7 @@ void vmm_force_native(struct cpu *cpu)
 		console_line("cpu %u: goes native though %lu pages of the P2M are not the identity",
 			     cpu->index, machine_p2m.foreign);
 	cpu_shared(cpu)->forced++;
-	switch_execute(cpu, &cpu->state, &vo_vmx, way);
+	switch_execute(cpu, &cpu->state, &vo_vmx, &vo_native);
 	insn_stop();
 }
 

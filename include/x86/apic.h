@@ -23,8 +23,7 @@
 #define APIC_ICR_PENDING		X86_BIT32(12)	/* not in x2APIC mode */
 #define APIC_ICR_ASSERT			X86_BIT32(14)
 
-/* The place of the destination in the one register of x2APIC mode. SDM vol. 3, 11.12.9, ICR Operation
- * in x2APIC Mode */
+/* The destination's place in x2APIC mode. SDM vol. 3, 11.12.9, ICR Operation in x2APIC Mode */
 #define X2APIC_ICR_DESTINATION_SHIFT	32
 
 #endif

@@ -38,7 +38,7 @@ static void keep_known(struct segment *segment)
 		segment->selector = 0;
 }
 
-static enum mercury_error identity_load(struct cpu *cpu, struct state *s)
+_Noreturn void identity_load(struct cpu *cpu, struct state *s)
 {
 	struct leave_frame frame;
 
@@ -59,8 +59,3 @@ static enum mercury_error identity_load(struct cpu *cpu, struct state *s)
 	insn_lidt(&s->idtr);
 	insn_leave(cpu, &frame);
 }
-
-const struct vo vo_identity = {
-	.name = "identity",
-	.load = identity_load,
-};

@@ -125,6 +125,8 @@ static enum mercury_error native_load(struct cpu *cpu, struct state *s)
 {
 	struct leave_frame frame;
 
+	if (cpu->on_identity)
+		identity_load(cpu, s);
 	native_copy_root(cpu, s->cr3, NATIVE_KERNEL_HALF);
 	insn_write_cr3(cpu_transition_cr3(cpu));
 	native_load_control(s);
@@ -150,12 +152,13 @@ const struct vo vo_native = {
 	.load = native_load,
 };
 
-const struct vo *native_way_back(struct cpu *cpu, const struct state *state)
+bool native_can_return(struct cpu *cpu, const struct state *state)
 {
+	const char *unmapped;
 	uint64_t where;
 
 	native_copy_root(cpu, state->cr3, NATIVE_KERNEL_HALF);
-	if (!native_return_unmapped(cpu, state, &where))
-		return &vo_native;
-	return identity_can_return(cpu, state) ? &vo_identity : NULL;
+	unmapped = native_return_unmapped(cpu, state, &where);
+	cpu->on_identity = unmapped && identity_can_return(cpu, state);
+	return !unmapped || cpu->on_identity;
 }

@@ -3,14 +3,17 @@
 #ifndef ARCH_X86_NATIVE_H
 #define ARCH_X86_NATIVE_H
 
+#include <stdbool.h>
+
 #include "mercury/vo.h"
 
 extern const struct vo vo_native;
 
 /*
- * By which object Linux, as `state` has it, can go native, since its page tables map what the last
- * steps need; NULL: by none. Asked on the VMM's page tables before a leave that no vote preceded.
+ * Do Linux's page tables, by `state`, map what the last steps to native need, be they Linux's own or
+ * relocate_kernel's (cpu->on_identity)? Asked on the VMM's page tables before a leave that no vote
+ * preceded.
  */
-const struct vo *native_way_back(struct cpu *cpu, const struct state *state);
+bool native_can_return(struct cpu *cpu, const struct state *state);
 
 #endif
