@@ -132,27 +132,32 @@ struct fake {
 	struct fake_vmcs vmcs;
 	struct fake_translation tlb[FAKE_TLB_SIZE];
 
-	struct fake_op log[FAKE_LOG_SIZE];
-	unsigned int ops;
+	unsigned int ops; /* in the log                                                           */
 
 	/* Things made to go wrong. */
 	int fail_at;      /* this fallible VMX instruction from now on fails; FAKE_NEVER          */
 	int fallible;     /* such instructions so far                                             */
 	bool entry_fails; /* VMLAUNCH ends in a failed VM entry                                   */
-	int drop_flush;   /* this flush and drop_flushes - 1 after it have no effect; FAKE_NEVER  */
+	bool launch_fails; /* it is VMfail                                                        */
+	int drop_flush; /* this flush and drop_flushes - 1 after it have no effect; FAKE_NEVER  */
 	int drop_flushes;
 	int flushes;
-	int nmi_at; /* an NMI arrives behind this operation; FAKE_NEVER                           */
+	int event_at;   /* an event arrives behind this operation; FAKE_NEVER                     */
+	uint32_t event; /* PENDING_NMI or PENDING_MC                                              */
 	bool xsetbv_faults;
 	bool wrmsr_faults;
 
-	unsigned int linux_nmis; /* that Linux's own handler took                                 */
-	uint32_t injected;       /* entry-interruption information of the last VM entry           */
+	/* Events that reached Linux: taken by its own IDT, injected, or owed by the gate.        */
+	unsigned int linux_nmis, linux_mcs;
+	bool nmi_exit;     /* an NMI came while the guest runs with NMI exiting             */
+	uint32_t injected; /* entry-interruption information of the last VM entry           */
 	uint32_t injected_error, injected_length;
 	uint64_t owed;  /* what the tail was told to raise again                                  */
 	uint64_t error; /* result of the last call, as Linux finds it                             */
 	bool armed;     /* a run is on: jump is valid                                             */
 	jmp_buf jump;
+
+	struct fake_op log[FAKE_LOG_SIZE]; /* last: what is not used is not reset                 */
 };
 
 extern struct fake fake;
@@ -205,6 +210,8 @@ void fake_set_field(enum vmcs_field field, uint64_t value);
 /* --- Between the fake's own files ------------------------------------------------------------- */
 
 void fake_log(enum fake_op_kind kind, uint64_t a, uint64_t b, bool ok);
+/* Linux takes `events`, PENDING_*. */
+void fake_linux_takes(uint32_t events);
 _Noreturn void fake_continue(enum fake_outcome outcome);
 void fake_load_host(void);
 void fake_save_guest(void);

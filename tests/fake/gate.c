@@ -52,6 +52,7 @@ static void gate(enum mercury_call call, uint64_t arg0, uint64_t arg1)
 	fake.cpu.gpr.rsp += 8;
 	fake.error = fake.cpu.gpr.rax;
 	fake.owed = fake.cpu.gpr.rdx;
+	fake_linux_takes((uint32_t)fake.owed);
 }
 
 enum fake_outcome fake_gate(enum mercury_call call, uint64_t arg0, uint64_t arg1)

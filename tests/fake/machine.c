@@ -157,13 +157,24 @@ static const char *unmapped(void)
 	return NULL;
 }
 
-/* As trap_nmi of trap.asm, or as Linux's own handler. */
-static void take_nmi(void)
+void fake_linux_takes(uint32_t events)
 {
-	if (fake.cpu.idtr.base == idt_register.base && fake.cpu.mode != FAKE_GUEST)
-		fake_vmm_cpu()->pending |= PENDING_NMI;
+	fake.linux_nmis += !!(events & PENDING_NMI);
+	fake.linux_mcs += !!(events & PENDING_MC);
+}
+
+/* As trap_nmi and trap_mc of trap.asm, or as Linux's own handlers. */
+static void take_event(void)
+{
+	bool guest = fake.cpu.mode == FAKE_GUEST;
+
+	if (!guest && fake.cpu.idtr.base == idt_register.base)
+		fake_vmm_cpu()->pending |= fake.event;
+	else if (guest && fake.event == PENDING_NMI &&
+		 fake_field(VMCS_PIN_BASED_CONTROLS) & VMX_PIN_NMI_EXITING)
+		fake.nmi_exit = true;
 	else
-		fake.linux_nmis++;
+		fake_linux_takes(fake.event);
 }
 
 void fake_log(enum fake_op_kind kind, uint64_t a, uint64_t b, bool ok)
@@ -172,8 +183,8 @@ void fake_log(enum fake_op_kind kind, uint64_t a, uint64_t b, bool ok)
 
 	assert_true(fake.ops < FAKE_LOG_SIZE);
 	*op = (struct fake_op){ kind, a, b, ok, fake.cpu, unmapped() };
-	if (fake.nmi_at == (int)fake.ops++)
-		take_nmi();
+	if (fake.event_at == (int)fake.ops++)
+		take_event();
 }
 
 _Noreturn void fake_continue(enum fake_outcome outcome)
@@ -355,11 +366,11 @@ static void set_msrs(const struct fake_options *o)
 
 void fake_machine(const struct fake_options *options)
 {
-	fake = (struct fake){ .options = *options,
-			      .fail_at = FAKE_NEVER,
-			      .drop_flush = FAKE_NEVER,
-			      .drop_flushes = 1,
-			      .nmi_at = FAKE_NEVER };
+	memset(&fake, 0, offsetof(struct fake, log));
+	fake.options = *options;
+	fake.fail_at = fake.drop_flush = fake.event_at = FAKE_NEVER;
+	fake.drop_flushes = 1;
+	fake.event = PENDING_NMI;
 	reset_vmm_data();
 	map_memory();
 	build_roots();

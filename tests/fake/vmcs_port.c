@@ -113,8 +113,12 @@ static void deliver(void)
 	if (VMX_EVENT_TYPE(info) >= VMX_EVENT_SOFTWARE_INTERRUPT)
 		fake.injected_length = (uint32_t)fake_field(VMCS_ENTRY_INSTRUCTION_LENGTH);
 	fake.cpu.interruptibility &= ~(uint32_t)(VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS);
-	if (VMX_EVENT_TYPE(info) == VMX_EVENT_NMI)
+	if (VMX_EVENT_TYPE(info) == VMX_EVENT_NMI) {
 		fake.cpu.interruptibility |= VMX_BLOCKING_NMI;
+		fake_linux_takes(PENDING_NMI);
+	} else if (VMX_EVENT_VECTOR(info) == VECTOR_MC) {
+		fake_linux_takes(PENDING_MC);
+	}
 }
 
 int fake_vm_entry(bool resume)

@@ -144,7 +144,7 @@ bool insn_vmlaunch(struct cpu *cpu)
 
 	while (cpu->pending)
 		vmx_inject_pending(cpu);
-	if (made_to_fail()) {
+	if (made_to_fail() || fake.launch_fails) {
 		fake_set_field(VMCS_VM_INSTRUCTION_ERROR, VMX_ERROR_ENTRY_CONTROL_FIELDS);
 		fake_log(OP_VMLAUNCH, 0, 0, false);
 		return false;
@@ -185,6 +185,7 @@ void insn_leave(struct cpu *cpu, const struct leave_frame *frame)
 	if ((uint32_t)frame->debugctl)
 		insn_wrmsr(MSR_IA32_DEBUGCTL, (uint32_t)frame->debugctl);
 	fake.owed = frame->owed;
+	fake_linux_takes((uint32_t)fake.owed);
 	r.rbx = stack[0];
 	r.rdx = stack[1];
 	r.rcx = stack[2];

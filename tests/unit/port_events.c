@@ -61,7 +61,7 @@ static void plan_over_all_interruptibilities(void **unused)
 /* An NMI arrives while the VMM answers an exit. */
 static void exit_with_nmi(void)
 {
-	fake.nmi_at = (int)fake.ops + 1;
+	fake.event_at = (int)fake.ops + 1;
 	assert_int_equal(fake_exit(VMX_REASON_RDMSR, 0, 2), FAKE_VIRTUAL);
 }
 
@@ -124,7 +124,7 @@ static void nmi_waits_behind_sti(void **unused)
 	fake.cpu.interruptibility = VMX_BLOCKING_STI;
 	fake.cpu.rflags |= RFLAGS_IF;
 	/* The exiting instruction is the one behind STI; it faults, so that the blocking stays. */
-	fake.nmi_at = (int)fake.ops + 1;
+	fake.event_at = (int)fake.ops + 1;
 	assert_int_equal(fake_exit(VMX_REASON_EPT_VIOLATION, 0, 0), FAKE_VIRTUAL);
 	assert_int_equal(fake.injected, 0);
 	assert_false(window_is_on());
@@ -139,7 +139,7 @@ static void nmi_waits_behind_sti(void **unused)
 static void nmi_waits_for_an_exception(void **unused)
 {
 	(void)unused;
-	fake.nmi_at = (int)fake.ops + 1;
+	fake.event_at = (int)fake.ops + 1;
 	assert_int_equal(fake_exit(VMX_REASON_VMREAD, 0, 3), FAKE_VIRTUAL);
 	assert_int_equal(VMX_EVENT_VECTOR(fake.injected), VECTOR_UD);
 	assert_true(window_is_on());
@@ -206,104 +206,6 @@ static void take_back_empties_the_entry_field(void **unused)
 	}
 }
 
-/* Where an NMI ended up: Linux's handler, an injection, the gate's debt. */
-static unsigned int nmis_delivered(void)
-{
-	return fake.linux_nmis + (fake.injected == NMI_EVENT) + !!(fake.owed & PENDING_NMI);
-}
-
-/* One NMI behind operation i of what `run` does, for every i: it is delivered exactly once. */
-static void nmi_at_each_operation(void (*prepare)(void), void (*run)(void))
-{
-	unsigned int i, start, end;
-
-	prepare();
-	start = fake.ops;
-	run();
-	end = fake.ops;
-	assert_true(end > start + 20);
-	for (i = start; i < end; i++) {
-		prepare();
-		fake.injected = 0;
-		fake.owed = 0;
-		fake.nmi_at = (int)i;
-		run();
-		if (nmis_delivered() != 1)
-			fail_msg("an NMI behind operation %u (kind %d) was delivered %u times",
-				 i - start, fake.log[i].kind, nmis_delivered());
-		assert_int_equal(fake_vmm_cpu()->pending, 0);
-	}
-}
-
-static void enter(void)
-{
-	assert_int_equal(fake_gate(MERCURY_CALL_ENTER, 0, 0), FAKE_VIRTUAL);
-}
-
-static void leave(void)
-{
-	assert_int_equal(fake_vmcall(MERCURY_CALL_LEAVE, 0, 0), FAKE_NATIVE);
-}
-
-static void ready_to_leave(void)
-{
-	virtual_linux(NULL);
-}
-
-static void ready_to_fail(void)
-{
-	ready();
-	fake.entry_fails = true;
-}
-
-static void ready_to_fail_launch(void)
-{
-	ready();
-	fake.fallible = 0;
-	fake.fail_at = 1;
-}
-
-static void fail_to_enter(void)
-{
-	assert_int_equal(fake_gate(MERCURY_CALL_ENTER, 0, 0), FAKE_NATIVE);
-}
-
-static void audit(void)
-{
-	assert_int_equal(fake_gate(MERCURY_CALL_AUDIT, 0, 0), FAKE_RETURNED);
-}
-
-static void no_nmi_is_lost_by_enter(void **unused)
-{
-	(void)unused;
-	nmi_at_each_operation(ready, enter);
-}
-
-static void no_nmi_is_lost_by_leave(void **unused)
-{
-	(void)unused;
-	nmi_at_each_operation(ready_to_leave, leave);
-}
-
-static void no_nmi_is_lost_by_a_call(void **unused)
-{
-	(void)unused;
-	nmi_at_each_operation(ready, audit);
-}
-
-static void no_nmi_is_lost_by_a_failed_vmptrld(void **unused)
-{
-	(void)unused;
-	nmi_at_each_operation(ready_to_fail_launch, fail_to_enter);
-}
-
-/* Also one that was to be delivered by the very VM entry that failed. */
-static void no_nmi_is_lost_by_a_failed_vm_entry(void **unused)
-{
-	(void)unused;
-	nmi_at_each_operation(ready_to_fail, fail_to_enter);
-}
-
 /*
  * "A data breakpoint of Linux's on memory that we also touch"; an expected fault goes on elsewhere.
  */
@@ -328,11 +230,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(machine_check_goes_first, virtual_linux),
 	cmocka_unit_test_setup(waiting_events_are_handed_to_the_gate, virtual_linux),
 	cmocka_unit_test_setup(take_back_empties_the_entry_field, virtual_linux),
-	cmocka_unit_test(no_nmi_is_lost_by_enter),
-	cmocka_unit_test(no_nmi_is_lost_by_leave),
-	cmocka_unit_test(no_nmi_is_lost_by_a_call),
-	cmocka_unit_test(no_nmi_is_lost_by_a_failed_vmptrld),
-	cmocka_unit_test(no_nmi_is_lost_by_a_failed_vm_entry),
 	cmocka_unit_test(expected_faults_go_on),
 };
 
