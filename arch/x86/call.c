@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The calls, one function each, and the table that finds them. */
+#include <stddef.h>
+
 #include "apic.h"
 #include "call.h"
 #include "insn.h"
@@ -8,9 +10,11 @@
 #include "mercury/switch.h"
 #include "native/native.h"
 #include "trap.h"
+#include "vmx/event.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx.h"
 #include "window.h"
+#include "x86/vector.h"
 
 struct mercury_boot mercury_boot;
 struct p2m machine_p2m;
@@ -160,12 +164,33 @@ enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_
 	return error;
 }
 
+/*
+ * The tail cannot return to user space: from there Linux stands at an event's handler, its NMI handler's
+ * if nothing else was on its way. At CPL 0 the tail itself raises an NMI.
+ */
+static bool takes_event(const struct state *s, struct event *event)
+{
+	bool interrupted = event_in_delivery(event);
+
+	if (state_is_user(s)) {
+		if (!interrupted)
+			*event = (struct event){ .vector = VECTOR_NMI };
+		return true;
+	}
+	return interrupted && event->vector != VECTOR_NMI;
+}
+
 void vmm_force_native(struct cpu *cpu)
 {
-	vmcs_read_state(cpu, &cpu->state);
-	if (!native_can_return(cpu, &cpu->state)) {
-		console_line("cpu %u: cr3 %lx does not map the way to native", cpu->index,
-			     cpu->state.cr3);
+	struct state *s = &cpu->state;
+	struct event event = { 0 };
+	bool takes;
+
+	vmcs_read_state(cpu, s);
+	s->returns_result = false;
+	takes = takes_event(s, &event);
+	if (!native_can_return(cpu, s, takes ? &event : NULL)) {
+		console_line("cpu %u: cr3 %lx does not map the way to native", cpu->index, s->cr3);
 		return;
 	}
 	/* A leave by command would be refused; here there is no choice, but it shall be known. */
@@ -173,7 +198,12 @@ void vmm_force_native(struct cpu *cpu)
 		console_line("cpu %u: goes native though %lu pages of the P2M are not the identity",
 			     cpu->index, machine_p2m.foreign);
 	cpu_shared(cpu)->forced++;
-	switch_execute(cpu, &cpu->state, &vo_vmx, &vo_native);
+	cpu_shared(cpu)->asks_leave = s->takes_nmi;
+	event_take_back(cpu);
+	if (event.vector == VECTOR_NMI)
+		__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);
+	vo_vmx.leave(cpu);
+	vo_native.load(cpu, s);
 	insn_stop();
 }
 

@@ -23,8 +23,9 @@ _Noreturn void vmm_fatal(struct cpu *cpu);
 _Noreturn void vmm_enter_failed(struct cpu *cpu);
 
 /*
- * Linux runs virtual on this CPU, at CPL 0: give it the bare machine at the instruction it was about
- * to run. Returns only if its page tables do not map the way there; nothing has changed then.
+ * Linux runs virtual on this CPU: give it the bare machine where it stands; in the middle of an event's
+ * delivery, and in user space, at the event's handler. Returns only if its page tables do not map the
+ * way there; nothing has changed then.
  */
 void vmm_force_native(struct cpu *cpu);
 

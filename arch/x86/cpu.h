@@ -34,9 +34,8 @@ struct cpu {
 	uint32_t index;
 	enum mode mode;
 	bool in_fatal;
-	bool entered;        /* a VM entry has succeeded since the last load                      */
-	bool leaves_by_call; /* Linux asked to leave and waits for the result                     */
-	bool on_identity;    /* Linux goes native on page tables that are not its own             */
+	bool entered;     /* a VM entry has succeeded since the last load                         */
+	bool on_identity; /* Linux goes native on page tables that are not its own                */
 
 	/* The backend's memory and whether it holds what prepare() wrote. */
 	uint64_t root_pa, vmcs_pa, vmxon_pa;

@@ -31,6 +31,15 @@ struct segment {
 	uint64_t base;
 };
 
+/* An interrupt or exception on its way to Linux. */
+struct event {
+	uint8_t vector;
+	bool has_error_code;
+	uint32_t error_code;
+};
+
+#define STATE_FRAME_WORDS 6
+
 struct state {
 	struct regs regs;
 	uint64_t rip, rflags;
@@ -42,6 +51,22 @@ struct state {
 	uint32_t activity;
 	uint64_t pending_debug;
 	bool returns_result; /* Linux stands at a call and finds its result in rax                */
+	/* Linux stands at the handler of an event: what native_load() puts on the stack for it.  */
+	uint32_t frame_words;
+	bool takes_nmi; /* it is that of an NMI                                                   */
+	uint64_t frame[STATE_FRAME_WORDS];
 };
+
+/* No event: Linux goes on at what it was about to execute. */
+static inline void state_takes_none(struct state *state)
+{
+	state->frame_words = 0;
+	state->takes_nmi = false;
+}
+
+static inline bool state_is_user(const struct state *state)
+{
+	return state->cs.selector & SELECTOR_RPL;
+}
 
 #endif

@@ -20,7 +20,7 @@ typedef unsigned long long mer_u64; /* prints as %llu on both sides */
 
 #endif /* __ASSEMBLER__ */
 
-#define MERCURY_ABI_VERSION 1
+#define MERCURY_ABI_VERSION 2
 #define MERCURY_MAGIC 0x5952554352454d00 /* "\0MERCURY", little endian */
 
 /* --- The window: address space, not memory ----------------------------------------------------- */
@@ -138,11 +138,12 @@ struct mercury_range {
 struct mercury_boot {
 	mer_u64 vmm_root;   /* physical address of the VMM's own PML4                             */
 	mer_u64 gate_tail;  /* Linux virtual address where a leaving CPU lands                    */
+	mer_u64 user_cr3;   /* bits of CR3 that are set on the user half of PTI only              */
 	mer_u32 pool_pages; /* pages mapped at MERCURY_WINDOW_POOL                                */
 	mer_u32 nr_hidden;
 	struct mercury_range hidden[MERCURY_MAX_HIDDEN];
 };
-MER_ASSERT_OFFSET(mercury_boot, hidden, 24);
+MER_ASSERT_OFFSET(mercury_boot, hidden, 32);
 
 /* What only Linux knows of a CPU; passed with MERCURY_CALL_INIT_CPU. */
 struct mercury_cpu_boot {
@@ -190,7 +191,7 @@ struct mercury_cpu_shared {
 	mer_u64 mcs_in_root;    /* machine checks that did                                        */
 	mer_u64 dropped_writes; /* violations by writes to the hidden window                      */
 	mer_u64 forced;         /* times this CPU went native without the call                    */
-	mer_u64 asks_leave;     /* the VMM asks Linux, by an NMI, to leave virtual mode           */
+	mer_u64 asks_leave;     /* the VMM sends an NMI: leave virtual mode if still there        */
 	struct mercury_segment hidden[MERCURY_SEGMENTS_NR];
 	struct mercury_page page;
 };

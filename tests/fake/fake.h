@@ -84,12 +84,14 @@ struct fake_translation {
 #define LINUX_TSS 0x2000
 #define LINUX_LDT 0x5000
 #define LINUX_IST 0x6000 /* end of the stack                                                      */
+#define LINUX_ENTRY_STACK 0x8000 /* RSP0 of the TSS                                               */
 #define LINUX_STACK 0xa000
-#define LINUX_ROOT 0xb000 /* its PML4                                                             */
-#define VMM_ROOT 0xc000   /* the VMM's PML4: physical memory only                                 */
+#define VMM_ROOT 0xb000   /* the VMM's PML4: physical memory only                                 */
+#define LINUX_ROOT 0xc000 /* its PML4, of an aligned pair as under PTI                            */
 #define FAKE_PDPTS 0xd000 /* three of them                                                        */
 #define LINUX_RETURN 0x10100 /* text: behind the gate's call                                      */
 #define LINUX_TAIL 0x10200
+#define LINUX_HANDLERS 0x10400 /* of vector n at 8 * n                                            */
 #define LINUX_GDT_RW 0x20000
 #define LINUX_IDENTITY                                                                             \
 	0x11000 /* relocate_kernel's PML4, and a PDPT                                  */

@@ -220,10 +220,22 @@ static void set_system(unsigned int index, uint64_t base, uint64_t limit, uint64
 	linux_set_descriptor(index + 1, base >> 32);
 }
 
+static void set_gate(struct idt_gate *gate, uint64_t handler)
+{
+	*gate = (struct idt_gate){
+		.offset_15_0 = handler & 0xffff,
+		.selector = 0x10,
+		.access = SEGMENT_AR_P | SEGMENT_TYPE_INTERRUPT_GATE,
+		.offset_31_16 = handler >> 16 & 0xffff,
+		.offset_63_32 = handler >> 32,
+	};
+}
+
 static void build_linux(void)
 {
 	struct tss64 *tss = linux_at(LINUX_TSS);
 	struct idt_gate *idt = linux_at(LINUX_IDT);
+	unsigned int i;
 
 	linux_set_descriptor(2, GDT_CODE);
 	linux_set_descriptor(3, GDT_DATA);
@@ -232,6 +244,9 @@ static void build_linux(void)
 	set_system(GDT_LDT, (uint64_t)linux_at(LINUX_LDT), 0x1f, 0x82);
 	linux_set_descriptor(GDT_TLS, GDT_USER_DATA);
 	*(uint64_t *)linux_at(LINUX_LDT + 8) = GDT_USER_DATA;
+	for (i = 0; i < 256; i++)
+		set_gate(&idt[i], (uint64_t)linux_at(LINUX_HANDLERS + 8 * i));
+	tss->rsp[0] = (uint64_t)linux_at(LINUX_ENTRY_STACK);
 	tss->ist[0] = (uint64_t)linux_at(LINUX_IST);
 	tss->ist[1] = (uint64_t)linux_at(LINUX_IST);
 	idt[VECTOR_DF].ist = 1;

@@ -7,6 +7,7 @@
 #include "vmx/vmx.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
+#include "x86/vector.h"
 #include "x86/vmx.h"
 
 /* The test has this one fail. */
@@ -195,6 +196,8 @@ void insn_leave(struct cpu *cpu, const struct leave_frame *frame)
 	r.rsp = frame->rsp + 48;
 	fake.cpu.gpr = r;
 	fake.error = r.rax;
+	if (fake.cpu.rip == (uint64_t)linux_at(LINUX_HANDLERS + 8 * VECTOR_NMI))
+		fake_linux_takes(PENDING_NMI);
 	fake_log(OP_RETURN, 0, 0, true);
 	fake_continue(FAKE_NATIVE);
 }

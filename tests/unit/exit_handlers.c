@@ -36,6 +36,7 @@ static int virtual_linux(void **unused)
 static void to_user(void)
 {
 	fake.cpu.ss.ar = USER_SS;
+	fake.cpu.cs.selector = 0x33;
 }
 
 static void assert_injected(uint8_t vector)
@@ -457,13 +458,16 @@ static void going_native_on_another_p2m_is_logged(void **unused)
 	assert_int_equal(logged("though 2 pages of the P2M are not the identity"), 1);
 }
 
-/* From user space "Linux is asked by an NMI, whose handler makes the call". */
-static void unknown_exit_at_cpl_3_asks_linux(void **unused)
+/*
+ * At CPL 0 where Linux has no stack yet, behind SYSCALL: "Linux is asked by an NMI, whose handler makes
+ * the call".
+ */
+static void unknown_exit_without_a_stack_asks_linux(void **unused)
 {
 	const struct mercury_cpu_shared *shared = cpu_shared(fake_vmm_cpu());
 
 	(void)unused;
-	to_user();
+	fake.cpu.gpr.rsp = 0x7ffc12345678;
 	assert_int_equal(fake_exit(VMX_REASON_IO_INSTRUCTION, 0, 2), FAKE_VIRTUAL);
 	assert_int_equal(fake.cpu.rip, rip);
 	assert_int_equal(shared->asks_leave, 1);
@@ -504,7 +508,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(vmx_instructions_are_undefined, virtual_linux),
 	cmocka_unit_test_setup(unknown_exit_at_cpl_0_goes_native, virtual_linux),
 	cmocka_unit_test_setup(going_native_on_another_p2m_is_logged, virtual_linux),
-	cmocka_unit_test_setup(unknown_exit_at_cpl_3_asks_linux, virtual_linux),
+	cmocka_unit_test_setup(unknown_exit_without_a_stack_asks_linux, virtual_linux),
 	cmocka_unit_test_setup(failed_resume_goes_native, virtual_linux),
 };
 

@@ -122,6 +122,13 @@ static void in_user_space(void)
 {
 	virtual_linux();
 	fake.cpu.ss.ar |= SEGMENT_AR_DPL;
+	fake.cpu.cs.selector = 0x33;
+}
+
+static void behind_syscall(void)
+{
+	virtual_linux();
+	fake.cpu.gpr.rsp = 0x7ffc12345678;
 }
 
 static void seeing_vmxe(void)
@@ -271,7 +278,8 @@ static const struct scenario scenarios[] = {
 	{ "hidden write, second half", stepping, exit_monitor_trap_flag, FAKE_VIRTUAL, 0, 0 },
 	{ "unknown exit", virtual_linux, exit_unknown, FAKE_NATIVE, 0, 0 },
 	{ "unknown exit in an NMI handler", in_nmi_handler, exit_unknown, FAKE_NATIVE, 0, 0 },
-	{ "unknown exit in user space", in_user_space, exit_unknown, FAKE_VIRTUAL, 1, 0 },
+	{ "unknown exit in user space", in_user_space, exit_unknown, FAKE_NATIVE, 1, 0 },
+	{ "unknown exit behind SYSCALL", behind_syscall, exit_unknown, FAKE_VIRTUAL, 1, 0 },
 	{ "VMRESUME fails", not_launched, exit_cpuid, FAKE_NATIVE, 0, 0 },
 	{ "a later VM entry fails", not_enterable, enter_again, FAKE_NATIVE, 0, 0 },
 };

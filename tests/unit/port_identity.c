@@ -176,9 +176,9 @@ static void nothing_stale(void **unused)
 static void an_nmi_is_dropped(void **unused)
 {
 	(void)unused;
-	fake.nmi_at = start + 5;
+	fake.event_at = start + 5;
 	assert_int_equal(write_cr4(), FAKE_NATIVE);
-	assert_true(fake.nmi_at < first_of(OP_VMXOFF));
+	assert_true(fake.event_at < first_of(OP_VMXOFF));
 	assert_int_equal(fake.owed, 0);
 	assert_int_equal(fake.linux_nmis, 0);
 }

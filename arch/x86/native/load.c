@@ -72,6 +72,7 @@ void native_build_tail(struct cpu *cpu, const struct state *s, struct leave_fram
 {
 	struct tail_stack *stack = (struct tail_stack *)s->regs.rsp - 1;
 
+	__builtin_memcpy((void *)s->regs.rsp, s->frame, s->frame_words * sizeof(*s->frame));
 	*stack = (struct tail_stack){ s->regs.rbx, s->regs.rdx, s->regs.rcx,
 				      s->regs.rax, s->rflags,   s->rip };
 	cpu->regs = s->regs;
@@ -88,6 +89,5 @@ void native_build_tail(struct cpu *cpu, const struct state *s, struct leave_fram
 void native_is_back(struct cpu *cpu)
 {
 	cpu_shared(cpu)->is_virtual = 0;
-	cpu->leaves_by_call = false;
 	cpu->mode = MODE_PREPARED;
 }

@@ -19,6 +19,22 @@ static uint64_t read_physical(void *context, uint64_t pa)
 	return *(const uint64_t *)(page + paging_offset(pa, 1));
 }
 
+bool native_read(struct cpu *cpu, uint64_t address, void *to, size_t size)
+{
+	char *out = to;
+
+	for (; size; size--, address++) {
+		struct walk_result r;
+		const char *page;
+
+		if (!walk(cpu->root_pa, address, read_physical, cpu, &r))
+			return false;
+		page = window_fixmap(cpu, r.pa & ~(PAGE_4K - 1));
+		*out++ = page[paging_offset(r.pa, 1)];
+	}
+	return true;
+}
+
 struct need {
 	const char *name;
 	uint64_t address;
@@ -69,6 +85,7 @@ const char *native_return_unmapped(struct cpu *cpu, const struct state *s, uint6
 	const struct need needs[] = {
 		{ "the GDT's writable alias", cpu->gdt_rw + s->tr.selector, true, false },
 		{ "Linux's stack", s->regs.rsp - 8, true, false },
+		{ "the frame on Linux's stack", s->regs.rsp + 8 * s->frame_words - 8, true, false },
 		{ "the gate's tail", mercury_boot.gate_tail, false, true },
 		{ "the place to go on at", s->rip, false, true },
 		{ "the VMM's text", (uint64_t)native_unmapped, false, true },

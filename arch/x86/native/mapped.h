@@ -4,6 +4,7 @@
 #define ARCH_X86_NATIVE_MAPPED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "cpu.h"
 
@@ -21,5 +22,7 @@ const char *native_return_unmapped(struct cpu *cpu, const struct state *state, u
  * leave needs where those are not Linux's own? `tail`, a physical address, is to be mapped there.
  */
 bool identity_return_mapped(struct cpu *cpu, const struct state *state, uint64_t tail);
+/* Read Linux's memory through the transition root; false: not all of it is mapped. */
+bool native_read(struct cpu *cpu, uint64_t address, void *to, size_t size);
 
 #endif

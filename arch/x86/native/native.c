@@ -6,7 +6,9 @@
  */
 #include <stddef.h>
 
+#include "call.h"
 #include "cpu.h"
+#include "deliver.h"
 #include "identity.h"
 #include "insn.h"
 #include "load.h"
@@ -75,6 +77,7 @@ static void native_capture(struct cpu *cpu, struct state *s)
 	s->activity = 0;
 	s->pending_debug = 0;
 	s->returns_result = true;
+	state_takes_none(s);
 }
 
 /* Would the way back work? It needs all of this mapped at every one of its steps. */
@@ -136,8 +139,13 @@ static enum mercury_error native_load(struct cpu *cpu, struct state *s)
 	native_build_tail(cpu, s, &frame);
 	native_is_back(cpu);
 	insn_lidt(&s->idtr);
-	/* NMIs are Linux's own from here on; one that came before is raised by the gate. */
+	/*
+	 * NMIs are Linux's own from here on; one that came before is raised by the gate, unless it is
+	 * one with that which Linux takes anyway.
+	 */
 	frame.owed = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
+	if (s->takes_nmi)
+		frame.owed &= ~(uint64_t)PENDING_NMI;
 	insn_leave(cpu, &frame);
 }
 
@@ -152,13 +160,17 @@ const struct vo vo_native = {
 	.load = native_load,
 };
 
-bool native_can_return(struct cpu *cpu, const struct state *state)
+bool native_can_return(struct cpu *cpu, struct state *state, const struct event *event)
 {
 	const char *unmapped;
 	uint64_t where;
 
+	if (state_is_user(state))
+		state->cr3 &= ~mercury_boot.user_cr3;
 	native_copy_root(cpu, state->cr3, NATIVE_KERNEL_HALF);
+	if (event && !native_deliver(cpu, state, event))
+		return false;
 	unmapped = native_return_unmapped(cpu, state, &where);
-	cpu->on_identity = unmapped && identity_can_return(cpu, state);
+	cpu->on_identity = unmapped && !event && identity_can_return(cpu, state);
 	return !unmapped || cpu->on_identity;
 }

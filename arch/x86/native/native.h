@@ -6,14 +6,17 @@
 #include <stdbool.h>
 
 #include "mercury/vo.h"
+#include "state.h"
 
 extern const struct vo vo_native;
 
 /*
- * Do Linux's page tables, by `state`, map what the last steps to native need, be they Linux's own or
- * relocate_kernel's (cpu->on_identity)? Asked on the VMM's page tables before a leave that no vote
- * preceded.
+ * Before a leave that no vote preceded, on the VMM's page tables: let `state` take `event`, if that is
+ * not NULL, and be on the kernel half of Linux's page tables. False: they do not map what the last
+ * steps to native need; `state` is of no use then.
+ *
+ * Without an event relocate_kernel's page tables will do as well: cpu->on_identity then.
  */
-bool native_can_return(struct cpu *cpu, const struct state *state);
+bool native_can_return(struct cpu *cpu, struct state *state, const struct event *event);
 
 #endif

@@ -2,7 +2,6 @@
 /* Event injection. NMIs are normally not intercepted; only one that hit the VMM itself comes here. */
 #include "event.h"
 #include "insn.h"
-#include "mercury/console.h"
 #include "x86/vector.h"
 #include "x86/vmx.h"
 
@@ -103,18 +102,17 @@ void event_window_open(struct cpu *cpu)
 	cpu->waiting = 0;
 }
 
-void event_take_back_vectoring(struct cpu *cpu)
+bool event_in_delivery(struct event *event)
 {
 	uint32_t info = insn_vmread(VMCS_IDT_VECTORING_INFO);
 
-	if (!(info & VMX_EVENT_VALID))
-		return;
-	if (VMX_EVENT_TYPE(info) == VMX_EVENT_NMI)
-		__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);
-	else if (VMX_EVENT_TYPE(info) == VMX_EVENT_EXTERNAL_INTERRUPT)
-		console_line("cpu %u: interrupt %u was being delivered and is lost", cpu->index,
-			     VMX_EVENT_VECTOR(info));
-	/* Exceptions and INT n come again with their instruction. */
+	if (!(info & VMX_EVENT_VALID) || VMX_EVENT_TYPE(info) >= VMX_EVENT_SOFTWARE_INTERRUPT)
+		return false;
+	*event = (struct event){ .vector = VMX_EVENT_VECTOR(info),
+				 .has_error_code = info & VMX_EVENT_ERROR_CODE };
+	if (event->has_error_code)
+		event->error_code = insn_vmread(VMCS_IDT_VECTORING_ERROR_CODE);
+	return true;
 }
 
 void event_take_back(struct cpu *cpu)

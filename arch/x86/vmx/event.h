@@ -35,8 +35,11 @@ void vmx_inject_pending(struct cpu *cpu);
 /* The guest can take an NMI now: what waited for that is pending for the coming entry. */
 void event_window_open(struct cpu *cpu);
 
-/* Linux goes on natively in the middle of an event's delivery: keep what can be kept. */
-void event_take_back_vectoring(struct cpu *cpu);
+/*
+ * What the VM exit kept the CPU from delivering, for Linux to take natively. False: nothing, or what
+ * comes again with its instruction (INT n and the like).
+ */
+bool event_in_delivery(struct event *event);
 
 /* Give back to cpu->pending what waits or was to be injected: Linux goes on natively. */
 void event_take_back(struct cpu *cpu);

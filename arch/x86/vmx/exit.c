@@ -127,13 +127,10 @@ static enum answer exit_vmcall(struct cpu *cpu)
 	if (guest_cpl() || cpu->regs.rax != MERCURY_COOKIE)
 		return inject_ud();
 	step_over();
-	if (cpu->regs.rdi == MERCURY_CALL_LEAVE)
-		cpu->leaves_by_call = true;
 	cpu->regs.rax = cpu->regs.rdi < MERCURY_CALL_NR ?
 				vmm_dispatch(cpu, (enum mercury_call)cpu->regs.rdi, cpu->regs.rsi,
 					     cpu->regs.rdx) :
 				MERCURY_E_BAD_CALL;
-	cpu->leaves_by_call = false;
 	return RESUME;
 }
 
@@ -344,16 +341,15 @@ static enum answer exit_init(struct cpu *cpu)
 static enum answer (*const handlers[VMX_REASON_COUNT])(struct cpu *) = { EXIT_POLICY(EXIT_HANDLER) };
 
 /*
- * From CPL 0 the CPU goes native where it stands, if its page tables map what the last steps need.
- * From user space they do not under PTI: Linux is asked by an NMI, whose handler makes the call.
+ * The CPU goes native where it stands, if its page tables map what the last steps need. At CPL 0 they
+ * may not, for a few instructions of Linux's entry code under PTI, and in relocate_kernel: Linux is
+ * asked by an NMI, whose handler makes the call, unless it was its own wish.
  */
 static void to_native(struct cpu *cpu, enum answer answer)
 {
-	if (!guest_cpl()) {
-		vmm_force_native(cpu);
-		if (answer == LEAVE)
-			return;
-	}
+	vmm_force_native(cpu);
+	if (answer == LEAVE)
+		return;
 	event_reinject();
 	cpu_shared(cpu)->asks_leave = 1;
 	__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);

@@ -164,6 +164,7 @@ void vmcs_read_state(const struct cpu *cpu, struct state *s)
 #define READ_SELECTOR(name, member) s->member.selector = insn_vmread(VMCS_GUEST_##name##_SELECTOR);
 	STATE_SEGMENTS(READ_SELECTOR)
 #undef READ_SELECTOR
+	state_takes_none(s);
 	s->fs.base = insn_vmread(VMCS_GUEST_FS_BASE);
 	s->gs.base = insn_vmread(VMCS_GUEST_GS_BASE);
 	s->cr0 = guest_view(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, VMCS_CR0_GUEST_HOST_MASK);

@@ -269,10 +269,8 @@ static void vmx_discard(struct cpu *cpu)
 static void vmx_capture(struct cpu *cpu, struct state *state)
 {
 	vmcs_read_state(cpu, state);
-	if (!cpu->leaves_by_call)
-		event_take_back_vectoring(cpu);
 	event_take_back(cpu);
-	state->returns_result = cpu->leaves_by_call;
+	state->returns_result = true;
 }
 
 static enum mercury_error vmx_audit_state(struct cpu *cpu, const struct state *state)
