@@ -292,7 +292,7 @@ static void fill_boot(void)
 
 	boot->vmm_root = __pa(window.pml4);
 	boot->gate_tail = (u64)mercury_gate_tail;
-	/* PTI_USER_PGTABLE_AND_PCID_MASK of arch/x86/entry/calling.h, which is for assembly only. */
+	/* PTI_USER_PGTABLE_AND_PCID_MASK of the kernel's calling.h, which is for assembly only. */
 	boot->user_cr3 = cpu_feature_enabled(X86_FEATURE_PTI) ? PAGE_SIZE | BIT(11) : 0;
 	boot->nr_hidden = window.nr_extents;
 	for (i = 0; i < window.nr_extents; i++) {
