@@ -4,7 +4,7 @@
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 
-/* Bits of leaf 1 and 7 that mirror CR4 are live, as in a CPU. */
+/* Bits of leaf 1 and 7 that mirror CR4 are live, as in a CPU; so is SYSCALL, by the mode. */
 static uint32_t live(uint32_t feature, uint64_t cr4_bit)
 {
 	return fake.cpu.cr4 & cr4_bit ? feature : 0;
@@ -28,7 +28,8 @@ void insn_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 	else if (leaf == CPUID_LEAF_EXTENDED)
 		out->eax = CPUID_LEAF_ADDRESS_SIZES;
 	else if (leaf == CPUID_LEAF_EXTENDED_1)
-		out->edx = CPUID_RDTSCP | CPUID_NX | CPUID_LM;
+		out->edx = CPUID_RDTSCP | CPUID_NX | CPUID_LM |
+			   (fake.cpu.cs.ar & SEGMENT_AR_L ? CPUID_SYSCALL : 0);
 	else if (leaf == CPUID_LEAF_ADDRESS_SIZES)
 		out->eax = 0x3030;
 	fake_log(OP_CPUID, leaf, subleaf, true);

@@ -57,6 +57,10 @@ static int check_guest(void)
 	if (!(fake_field(VMCS_GUEST_CR4) & CR4_VMXE) ||
 	    !(fake_field(VMCS_GUEST_RFLAGS) & RFLAGS_FIXED1))
 		return -1;
+	/* 27.3.1.4: with CS.L = 0 bits 63:32 of RIP must be 0. */
+	if (!(fake_field(VMCS_GUEST_CS_ACCESS_RIGHTS) & SEGMENT_AR_L) &&
+	    fake_field(VMCS_GUEST_RIP) >> 32)
+		return -1;
 	if ((fake_field(VMCS_GUEST_TR_ACCESS_RIGHTS) & SEGMENT_AR_TYPE) != SEGMENT_TYPE_TSS_BUSY)
 		return -1;
 	if (blocking & VMX_BLOCKING_STI && blocking & VMX_BLOCKING_MOV_SS)

@@ -17,6 +17,8 @@
 #include "x86/vmx.h"
 
 #define USER_SS 0xc0f3
+#define USER_CS_32 0xc0fb
+#define USER_CS_64 0xa0fb
 
 static uint64_t rip;
 
@@ -88,6 +90,42 @@ static void cpuid_mirrors_the_guests_cr4(void **unused)
 	fake.cpu.cr4 &= ~CR4_PKE;
 	cpuid(7, 0);
 	assert_false(fake.cpu.gpr.rcx & CPUID_OSPKE);
+}
+
+/*
+ * SDM vol. 2, CPUID, leaf 80000001h, EDX bit 11: SYSCALL "is always enumerated as 0 outside 64-bit
+ * mode", and the VMM that executes CPUID is 64-bit code.
+ */
+static void cpuid_shows_syscall_to_64_bit_code(void **unused)
+{
+	(void)unused;
+	to_user();
+	fake.cpu.cs.ar = USER_CS_64;
+	cpuid(0x80000001, 0);
+	assert_true(fake.cpu.gpr.rdx & CPUID_SYSCALL);
+	fake.cpu.cs.ar = USER_CS_32;
+	fake.cpu.rip = 0x1000;
+	cpuid(0x80000001, 0);
+	assert_false(fake.cpu.gpr.rdx & CPUID_SYSCALL);
+	assert_true(fake.cpu.gpr.rdx & CPUID_RDTSCP);
+}
+
+/*
+ * SDM vol. 3, 27.3.1.4, Checks on Guest RIP, RFLAGS, and SSP: with CS.L = 0 the upper half of RIP
+ * must be 0. A program's last instruction below 4 GiB must not stop the CPU.
+ */
+static void the_instruction_pointer_of_32_bit_code_wraps(void **unused)
+{
+	(void)unused;
+	to_user();
+	fake.cpu.cs.ar = USER_CS_32;
+	fake.cpu.rip = 0xfffffffe;
+	cpuid(0, 0);
+	assert_int_equal(fake.cpu.rip, 0);
+	fake.cpu.cs.ar = USER_CS_64;
+	fake.cpu.rip = 0xfffffffe;
+	cpuid(0, 0);
+	assert_int_equal(fake.cpu.rip, UINT64_C(0x100000000));
 }
 
 /* "the hypervisor signature in CPUID" is what tells a guest where it runs. */
@@ -489,6 +527,8 @@ static void failed_resume_goes_native(void **unused)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(cpuid_hides_vmx_and_shows_hypervisor, virtual_linux),
 	cmocka_unit_test_setup(cpuid_mirrors_the_guests_cr4, virtual_linux),
+	cmocka_unit_test_setup(cpuid_shows_syscall_to_64_bit_code, virtual_linux),
+	cmocka_unit_test_setup(the_instruction_pointer_of_32_bit_code_wraps, virtual_linux),
 	cmocka_unit_test_setup(cpuid_signature, virtual_linux),
 	cmocka_unit_test_setup(single_step_traps_behind_the_instruction, virtual_linux),
 	cmocka_unit_test_setup(blocking_ends_behind_the_instruction, virtual_linux),

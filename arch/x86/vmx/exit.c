@@ -25,16 +25,26 @@ enum answer {
 	UNKNOWN, /* nothing sensible can be done here: a screen, and this CPU to native           */
 };
 
+/* False for a program's 32-bit code: compatibility mode. */
+static bool in_64_bit_code(void)
+{
+	return insn_vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & SEGMENT_AR_L;
+}
+
 /*
  * Step over the instruction that exited, as the CPU would have: STI and MOV SS block for one
- * instruction only, and single-stepping traps behind it. SDM vol. 3, 27.3.1.5.
+ * instruction only, and single-stepping traps behind it. SDM vol. 3, 27.3.1.5. In 32-bit code the
+ * last instruction below 4 GiB is followed by the one at 0; VM entry refuses anything else.
  */
 static void step_over(void)
 {
 	uint64_t blocking = insn_vmread(VMCS_GUEST_INTERRUPTIBILITY);
+	uint64_t rip = insn_vmread(VMCS_GUEST_RIP);
+	uint64_t next = rip + insn_vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
 
-	insn_vmwrite(VMCS_GUEST_RIP,
-		     insn_vmread(VMCS_GUEST_RIP) + insn_vmread(VMCS_EXIT_INSTRUCTION_LENGTH));
+	if ((rip ^ next) >> 32 && !in_64_bit_code())
+		next = (uint32_t)next;
+	insn_vmwrite(VMCS_GUEST_RIP, next);
 	if (blocking & (VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS))
 		insn_vmwrite(VMCS_GUEST_INTERRUPTIBILITY,
 			     blocking & ~(uint64_t)(VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS));
@@ -111,6 +121,9 @@ static enum answer exit_cpuid(struct cpu *cpu)
 		r.ecx = (r.ecx | CPUID_HYPERVISOR) & ~(uint32_t)CPUID_VMX;
 	} else if (leaf == CPUID_LEAF_EXTENDED_FEATURES && subleaf == 0) {
 		r.ecx = mirror(r.ecx, CPUID_OSPKE, CR4_PKE);
+	} else if (leaf == CPUID_LEAF_EXTENDED_1 && !in_64_bit_code()) {
+		/* The VMM is 64-bit code, and only there Intel's CPUs show it. SDM vol. 2, CPUID. */
+		r.edx &= ~(uint32_t)CPUID_SYSCALL;
 	}
 	cpu->regs.rax = r.eax;
 	cpu->regs.rbx = r.ebx;

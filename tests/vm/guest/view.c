@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include "hypervisor.h"
@@ -21,6 +22,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define OPEN_PORT 0x80
 #define MAX_STEPS 32
+#define MAX_OFFSET 256
 
 /* Whatever it is natively: only equality is asked for. */
 #define ANY (-1)
@@ -33,6 +35,22 @@
 #define STEPPED(insn)                                                                              \
 	"push %rbx; pushf; orl $0x100, (%rsp); popf; " insn "; nop; "                              \
 	"pushf; andl $~0x100, (%rsp); popf; pop %rbx"
+
+/*
+ * To 32-bit code (selector 23h, the kernel's __USER32_CS) and back (33h): it uses no stack, and what
+ * it leaves undefined in the upper halves of registers is restored or not used.
+ */
+#define IN_32_BIT_CODE(insn)                                                                       \
+	"push %rbx; push %rbp; mov %rsp, view_rsp; push $0x23; push $1f; lretq; "                  \
+	".code32; 1: " insn "; ljmp $0x33, $2f; "                                                  \
+	".code64; 2: mov view_rsp, %rsp; pop %rbp; pop %rbx; mov %edi, %edi"
+
+/*
+ * The last two bytes below 4 GiB hold a CPUID, 32-bit code here. What follows is at 0; but natively
+ * Bochs 3.0 looks for it at 4 GiB, so that where the fault is is not told.
+ */
+#define TOP_PAGE 0xfffff000
+#define TOP_CPUID "push $0x23; mov $0xfffffffe, %ecx; push %rcx; lretq"
 
 /*
  * I(name, code, signal): called with RAX, RCX, RDX 0 and RDI at a zeroed buffer, whose bytes are
@@ -115,6 +133,9 @@
 	I(step_cpuid, STEPPED("cpuid"), NONE)                                                      \
 	I(step_two_cpuids, STEPPED("cpuid; cpuid"), NONE)                                          \
 	I(step_rdtscp, STEPPED("rdtscp"), NONE)                                                    \
+	I(cpuid_80000001_in_32_bit_code,                                                           \
+	  "mov $0x80000001, %eax; " IN_32_BIT_CODE("cpuid") "; mov %edx, (%rdi)", NONE)            \
+	I(cpuid_at_the_top_of_32_bit_code, TOP_CPUID, SIGSEGV)                                     \
 	I(step_vmcall, STEPPED("vmcall"), SIGILL)                                                  \
 	I(step_vmread, STEPPED("vmread %rax, %rcx"), SIGILL)                                       \
 	I(step_xsetbv, STEPPED("xsetbv"), SIGSEGV)
@@ -134,6 +155,8 @@ static const struct probe {
 #define ROW(name, text, signal) { #name, probe_##name, signal },
 	INSTRUCTIONS(ROW)
 };
+
+unsigned long view_rsp;
 
 /* What the handler found. */
 static struct {
@@ -174,7 +197,8 @@ static void call(const unsigned char *code)
 	asm volatile("call *%[code]"
 		     : "+a"(rax), "+c"(rcx), "+d"(rdx), "+D"(rdi)
 		     : [code] "r"(code)
-		     : "rbx", "r8", "r9", "xmm0", "memory", "cc");
+		     : "rbx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0",
+		       "memory", "cc");
 }
 
 static void print_outcome(void)
@@ -183,10 +207,14 @@ static void print_outcome(void)
 	for (unsigned int i = 0; i < seen.nr_steps; i++)
 		printf(" step +%lld", seen.steps[i]);
 	if (seen.signal)
-		printf(" SIG%s code %d, exception %lld, error code %llx, at +%lld",
-		       sigabbrev_np(seen.signal), seen.code, seen.trap, seen.error, seen.offset);
-	else
+		printf(" SIG%s code %d, exception %lld, error code %llx,",
+		       sigabbrev_np(seen.signal), seen.code, seen.trap, seen.error);
+	if (!seen.signal)
 		printf(" done");
+	else if (seen.offset >= 0 && seen.offset < MAX_OFFSET)
+		printf(" at +%lld", seen.offset);
+	else
+		printf(" elsewhere");
 	for (size_t i = 0, end = 16; i < end && memcmp(buffer, (char[16]){ 0 }, 16); i++)
 		printf("%s%02x", i ? "" : " ", buffer[i]);
 	printf("\n");
@@ -246,10 +274,25 @@ static void print_cpuid(void)
 	print_leaf(0xffffffff, 0);
 }
 
+/* Behind 32-bit code the stack pointer is good for nothing, so that the handler has its own stack. */
+static bool prepare_32_bit_code(void)
+{
+	static const unsigned char cpuid[] = { 0x0f, 0xa2 };
+	static char stack[65536];
+	const stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	unsigned char *page = mmap((void *)TOP_PAGE, 0x1000, PROT_READ | PROT_WRITE | PROT_EXEC,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	if (page == MAP_FAILED || sigaltstack(&alternate, NULL))
+		return false;
+	memcpy(page + 0x1000 - sizeof(cpuid), cpuid, sizeof(cpuid));
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	const struct sigaction action = { .sa_sigaction = on_signal,
-					  .sa_flags = SA_SIGINFO | SA_NODEFER };
+					  .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK };
 	static const int signals[] = { SIGILL, SIGSEGV, SIGTRAP, SIGFPE, SIGBUS };
 	size_t size, wrong = 0;
 
@@ -259,8 +302,9 @@ int main(int argc, char **argv)
 		      stderr);
 		return 2;
 	}
-	if (!usable_cpus(&size) || !move_to_cpu(atoi(argv[1]), size) || ioperm(OPEN_PORT, 1, 1)) {
-		perror("view: moving to the CPU, or opening a port");
+	if (!usable_cpus(&size) || !move_to_cpu(atoi(argv[1]), size) || ioperm(OPEN_PORT, 1, 1) ||
+	    !prepare_32_bit_code()) {
+		perror("view: moving to the CPU, opening a port, or memory for 32-bit code");
 		return 2;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
