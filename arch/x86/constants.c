@@ -10,6 +10,7 @@
 #include "abi/mercury.h"
 #include "cpu.h"
 #include "insn.h"
+#include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 #include "x86/msr_bits.h"
@@ -58,6 +59,10 @@ int main(void)
 	EMIT_ABI(PENDING_NMI)
 	EMIT_ABI(PENDING_MC)
 
+	EMIT_ABI(CPUID_LEAF_FEATURES)
+	EMIT_ABI(CPUID_LEAF_EXTENDED_FEATURES)
+	EMIT_ABI(CPUID_LEAF_EXTENDED)
+
 	/* Structures that assembly reaches into. */
 #define EMIT_REG(name, member) EMIT_OFFSET("REGS_" name, struct cpu, regs.member)
 	EMIT_REG("RAX", rax)
@@ -76,9 +81,11 @@ int main(void)
 	EMIT_REG("R14", r14)
 	EMIT_REG("R15", r15)
 	EMIT_OFFSET("CPU_PENDING", struct cpu, pending)
+	EMIT_OFFSET("CPU_ENTERED", struct cpu, entered)
 	EMIT_OFFSET("CPU_LINUX_RSP", struct cpu, linux_rsp)
 	EMIT_OFFSET("CPU_LINUX_CR3", struct cpu, linux_cr3)
 	EMIT_OFFSET("CPU_LINUX_IDT", struct cpu, linux_idt)
+	EMIT_OFFSET("SHARED_CPUIDS", struct mercury_cpu_shared, exits[VMX_REASON_CPUID])
 	EMIT_OFFSET("SHARED_NMIS", struct mercury_cpu_shared, nmis_in_root)
 	EMIT_OFFSET("SHARED_MCS", struct mercury_cpu_shared, mcs_in_root)
 	EMIT_OFFSET("LEAVE_TAIL", struct leave_frame, tail)

@@ -43,6 +43,25 @@ section .text
 	mov	r14, [%1 + REGS_R14]
 %endmacro
 
+; The guest's general-purpose registers into struct cpu at rsp, but for RSP, which is in the VMCS, and
+; for RDX, which is there already.
+%macro SAVE_REGS 0
+	mov	[rsp + REGS_RAX], rax
+	mov	[rsp + REGS_RCX], rcx
+	mov	[rsp + REGS_RBX], rbx
+	mov	[rsp + REGS_RBP], rbp
+	mov	[rsp + REGS_RSI], rsi
+	mov	[rsp + REGS_RDI], rdi
+	mov	[rsp + REGS_R8], r8
+	mov	[rsp + REGS_R9], r9
+	mov	[rsp + REGS_R10], r10
+	mov	[rsp + REGS_R11], r11
+	mov	[rsp + REGS_R12], r12
+	mov	[rsp + REGS_R13], r13
+	mov	[rsp + REGS_R14], r14
+	mov	[rsp + REGS_R15], r15
+%endmacro
+
 ; --- From the gate ----------------------------------------------------------------------------------
 ;
 ; struct { u64 error, pending } vmm_call(call, arg0, arg1, struct cpu *cpu, u64 linux_cr3)
@@ -123,26 +142,77 @@ vmlaunch_pending:
 ; --- VM exit ----------------------------------------------------------------------------------------
 ;
 ; HOST_RIP, HOST_RSP = struct cpu. Interrupts are off; NMIs may come at every instruction.
+;
+;	exit --> CPUID, and nothing special? --yes--> RIP, counter, CPUID --> pending? --no--> VMRESUME
+;		     | no						| yes		|
+;		     v							v		| VMfail
+;		 save registers					 save registers <-------+
+;		     |							|
+;		 vmx_handle_exit					|
+;		     |							|
+;		     +--> vmresume_check <------------------------------+
+;
+; CPUID, which every exec executes by the dozen, is answered here in 30 instructions of which it is
+; one: exactly as exit_cpuid() and step_over() of vmx/exit.c would, or by these. Nothing is changed
+; before it is clear that they are not needed. They are for
+;
+;	a leaf of which Linux must see something else: 1, 7, 80000001h, 40000000h-4FFFFFFFh, and
+;	those that one comparison cannot tell from them: 3, 5, 8000000{3,5,7}h, bits 28 to 30 set;
+;	blocking by STI, MOV SS or an NMI;
+;	single-stepping;
+;	an instruction pointer that leaves 4 GiB, which in 32-bit code wraps.
+;
+; rax and rcx are CPUID's operands, rdx and rbx its results and free before it: rdx is saved first,
+; the place of rbx serves as scratch. All other registers stay the guest's.
+
+%define SCRATCH rsp + REGS_RBX
+%define CPUIDS rsp + MERCURY_CPU_SHARED - MERCURY_CPU_DATA + SHARED_CPUIDS
+%define NOT_BASIC_NOR_EXTENDED 0x70000000
+%define ONE_OR_SEVEN (CPUID_LEAF_EXTENDED_FEATURES - CPUID_LEAF_FEATURES | CPUID_LEAF_EXTENDED)
 
 global insn_vmexit_entry:function hidden
+global cpuid_check:data hidden, cpuid_end:data hidden
 global vmresume_check:data hidden, vmresume_end:data hidden
 align 16
 insn_vmexit_entry:
-	mov	[rsp + REGS_RAX], rax
-	mov	[rsp + REGS_RCX], rcx
 	mov	[rsp + REGS_RDX], rdx
-	mov	[rsp + REGS_RBX], rbx
-	mov	[rsp + REGS_RBP], rbp
-	mov	[rsp + REGS_RSI], rsi
-	mov	[rsp + REGS_RDI], rdi
-	mov	[rsp + REGS_R8], r8
-	mov	[rsp + REGS_R9], r9
-	mov	[rsp + REGS_R10], r10
-	mov	[rsp + REGS_R11], r11
-	mov	[rsp + REGS_R12], r12
-	mov	[rsp + REGS_R13], r13
-	mov	[rsp + REGS_R14], r14
-	mov	[rsp + REGS_R15], r15
+	mov	edx, VMCS_EXIT_REASON
+	vmread	rdx, rdx
+	cmp	edx, VMX_REASON_CPUID		; all 32 bits: no failed entry either
+	jne	vmexit_ordinary
+	test	eax, NOT_BASIC_NOR_EXTENDED
+	jnz	vmexit_ordinary
+	lea	edx, [rax - CPUID_LEAF_FEATURES]
+	test	edx, ~ONE_OR_SEVEN
+	jz	vmexit_ordinary
+	mov	edx, VMCS_GUEST_INTERRUPTIBILITY
+	vmread	[SCRATCH], rdx
+	mov	edx, VMCS_GUEST_RFLAGS
+	vmread	rdx, rdx
+	and	edx, RFLAGS_TF
+	or	edx, [SCRATCH]
+	jnz	vmexit_ordinary
+	mov	edx, VMCS_GUEST_RIP
+	vmread	[SCRATCH], rdx
+	mov	edx, VMCS_EXIT_INSTRUCTION_LENGTH
+	vmread	rdx, rdx
+	add	[SCRATCH], edx			; the lower half only, for its carry
+	jc	vmexit_ordinary
+	mov	edx, VMCS_GUEST_RIP
+	vmwrite	rdx, [SCRATCH]
+	inc	qword [CPUIDS]
+	mov	byte [rsp + CPU_ENTERED], 1
+	cpuid
+cpuid_check:
+	cmp	dword [rsp + CPU_PENDING], 0
+	jne	cpuid_end
+	vmresume
+cpuid_end:					; or VMfail, which the next VMRESUME meets again
+	mov	[rsp + REGS_RDX], rdx
+	SAVE_REGS
+	jmp	vmresume_check
+vmexit_ordinary:
+	SAVE_REGS
 	mov	rdi, rsp
 	call	vmx_handle_exit			; returns to resume the guest
 vmresume_check:

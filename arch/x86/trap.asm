@@ -12,6 +12,8 @@ extern vmlaunch_check
 extern vmlaunch_end
 extern vmresume_check
 extern vmresume_end
+extern cpuid_check
+extern cpuid_end
 
 section .text
 
@@ -68,6 +70,7 @@ align 16
 	lock or	dword [rax + MERCURY_CPU_DATA + CPU_PENDING], %2
 	lock inc qword [rax + MERCURY_CPU_SHARED + %3]
 	mov	rcx, [rsp + 24]
+	REWIND	cpuid_check, cpuid_end
 	REWIND	vmresume_check, vmresume_end
 	REWIND	vmlaunch_check, vmlaunch_end
 	RETURN_WITHOUT_IRET

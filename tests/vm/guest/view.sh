@@ -68,6 +68,11 @@ look native
 is "native: a call is undefined" "$(probe calls 0)" "cpu0 calls: exception 6, 1"
 is "native: VMXOFF is undefined" "$(probe vmxoff 0)" "cpu0 vmxoff: exception 6, 0"
 
+for behind in sti_nop sti_cpuid mov_ss_cpuid; do
+	is "native: a pending interrupt comes behind $behind" \
+		"$(probe interrupt_behind_$behind 0)" "cpu0 interrupt_behind_$behind: 1"
+done
+
 succeeds "to virtual" set_mode virtual
 look virtual
 is "virtual: what exited is what had to, and nothing else" "$(reasons)" "$EXITS"

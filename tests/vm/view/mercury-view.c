@@ -5,6 +5,7 @@
  * name is written ("all": every harmless probe), then the outcomes are read, a line for each.
  */
 #include <linux/cpu.h>
+#include <linux/irq_work.h>
 #include <linux/module.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
@@ -19,6 +20,7 @@
 
 #define NO_EXCEPTION 255
 #define MAX_PROBES 128
+#define MAX_CPUS 64
 
 struct outcome {
 	u64 exception, value;
@@ -110,6 +112,33 @@ static void rewrite_dr7(struct outcome *o, u64 change)
 	TRY(o, AT "mov %%rax, %%db7; xor %%eax, %%eax", dr7 ^ change, 0, 0);
 }
 
+/* --- Interrupts: value 1 if one that is pending comes where it is let in --------------------------- */
+
+static struct irq_work works[MAX_CPUS];
+static bool has_come[MAX_CPUS];
+
+static void note_work(struct irq_work *work)
+{
+	has_come[work - works] = true;
+}
+
+/* With INSN in front of CLI; it may use rax and rcx (0), rdx and rbx, and has SS in esi. */
+#define LET_IN(o, insn)                                                                            \
+	do {                                                                                       \
+		unsigned int cpu = smp_processor_id();                                             \
+		u64 rax = 0, rcx = 0, ss;                                                          \
+		asm volatile("mov %%ss, %0" : "=S"(ss));                                           \
+		has_come[cpu] = false;                                                             \
+		init_irq_work(&works[cpu], note_work);                                             \
+		irq_work_queue(&works[cpu]);                                                       \
+		asm volatile("sti; " insn "; cli"                                                  \
+			     : "+a"(rax), "+c"(rcx)                                                \
+			     : "S"(ss)                                                             \
+			     : "rbx", "rdx", "memory", "cc");                                      \
+		(o)->exception = NO_EXCEPTION;                                                     \
+		(o)->value = READ_ONCE(has_come[cpu]);                                             \
+	} while (0)
+
 /* --- What is probed ------------------------------------------------------------------------------ */
 
 /* clang-format off */
@@ -172,6 +201,9 @@ static void rewrite_dr7(struct outcome *o, u64 change)
 	P(mtrr_variable_same, rewrite_msr(o, 0x200, 0))                                            \
 	P(mtrr_variable_reserved, rewrite_msr(o, 0x200, 1ULL << 63))                               \
 	P(mtrr_fixed_same, rewrite_msr(o, MSR_MTRRfix64K_00000, 0))                                \
+	P(interrupt_behind_sti_nop, LET_IN(o, "nop"))                                              \
+	P(interrupt_behind_sti_cpuid, LET_IN(o, "cpuid"))                                          \
+	P(interrupt_behind_mov_ss_cpuid, LET_IN(o, "mov %%esi, %%ss; cpuid"))                      \
 	P(mc0_ctl2_same, rewrite_msr(o, MSR_IA32_MC0_CTL2, 0))
 
 /* Natively INVD loses what the caches hold, VMXOFF and the calls mean something else; the rest is long. */
@@ -259,7 +291,7 @@ static const struct probe {
 
 /* --- The file ------------------------------------------------------------------------------------ */
 
-static struct outcome outcomes[NR_CPUS > 64 ? 64 : NR_CPUS][MAX_PROBES];
+static struct outcome outcomes[MAX_CPUS][MAX_PROBES];
 static char selected[32];
 
 static bool is_selected(const struct probe *probe)
