@@ -33,6 +33,7 @@ const struct mercury_header *mercury_image_check(void);
 
 struct mercury_memory {
 	u64 used, allocated;          /* bytes */
+	u64 per_cpu;                  /* of those used, each possible CPU's part */
 	unsigned int chunks, smaller; /* of 2 MiB; blocks where no chunk was to be had */
 };
 

@@ -49,6 +49,7 @@ static void show_memory(struct seq_file *m)
 	seq_printf(m,
 		   "memory: used %llu KiB, allocated %llu KiB (%u chunks of 2 MiB, %u smaller)\n",
 		   memory.used >> 10, memory.allocated >> 10, memory.chunks, memory.smaller);
+	seq_printf(m, "memory per CPU: %llu KiB\n", DIV_ROUND_UP_ULL(memory.per_cpu, 1024));
 	seq_printf(m, "tables: %u pages of the P2M's pool in use\n", mercury_shared()->pool_used);
 	seq_printf(m, "features: EPT %s, VPID %s\n", mercury_shared()->uses_ept ? "on" : "off",
 		   mercury_shared()->uses_vpid ? "on" : "off");

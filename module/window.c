@@ -175,16 +175,19 @@ static int build_shared(void)
 
 /* --- The CPUs' slots ---------------------------------------------------------------------------- */
 
+/* What a slot takes: pages for all of it but the guard and the fixmap, and its part of a page table. */
+#define SLOT_BYTES (MERCURY_CPU_SLOT - 2 * PAGE_SIZE + MERCURY_CPU_SLOT / PAGE_SIZE * sizeof(u64))
+
 static int build_cpu(unsigned int cpu)
 {
 	struct mercury_cpu_memory *m = &window.cpus[cpu];
 	u64 slot = MERCURY_WINDOW_CPUS + (u64)cpu * MERCURY_CPU_SLOT;
 	/* Of an aligned pair the first page is the root: PTI's entry code asks CR3 bit 12. */
-	struct page *pair = take(1), *stack = take(1), *vmxon = take(0);
+	struct page *pair = take(1), *stack = take(1);
 	int error;
 
 	m->shared = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	if (!pair || !stack || !vmxon || !m->shared)
+	if (!pair || !stack || !m->shared)
 		return -ENOMEM;
 	m->root = page_address(pair);
 	m->root[MERCURY_WINDOW_PML4_SLOT] = window.pml4[MERCURY_WINDOW_PML4_SLOT];
@@ -192,14 +195,24 @@ static int build_cpu(unsigned int cpu)
 		.gdt_rw = (u64)get_cpu_gdt_rw(cpu),
 		.root_pa = page_to_phys(pair),
 		.vmcs_pa = page_to_phys(pair + 1),
-		.vmxon_pa = page_to_phys(vmxon),
 	};
 	error = map(slot + MERCURY_CPU_STACK, stack, PAGE_RW_);
 	error = error ?: map(slot + MERCURY_CPU_STACK + PAGE_SIZE, stack + 1, PAGE_RW_);
 	error = error ?: map(slot + MERCURY_CPU_ROOT, pair, PAGE_RW_);
 	error = error ?: map(slot + MERCURY_CPU_VMCS, pair + 1, PAGE_RW_);
-	error = error ?: map(slot + MERCURY_CPU_VMXON, vmxon, PAGE_RW_);
 	return error ?: map(slot + MERCURY_CPU_SHARED, m->shared, PAGE_RW_);
+}
+
+/* Behind the pairs of all CPUs: between them each single page would leave a gap. */
+static int build_vmxon(unsigned int cpu)
+{
+	struct page *vmxon = take(0);
+
+	if (!vmxon)
+		return -ENOMEM;
+	window.cpus[cpu].boot.vmxon_pa = page_to_phys(vmxon);
+	return map(MERCURY_WINDOW_CPUS + (u64)cpu * MERCURY_CPU_SLOT + MERCURY_CPU_VMXON, vmxon,
+		   PAGE_RW_);
 }
 
 static int build_cpus(void)
@@ -217,6 +230,8 @@ static int build_cpus(void)
 		return -ENOMEM;
 	for_each_possible_cpu(cpu)
 		error = error ?: build_cpu(cpu);
+	for_each_possible_cpu(cpu)
+		error = error ?: build_vmxon(cpu);
 	return error;
 }
 
@@ -383,7 +398,12 @@ void mercury_memory(struct mercury_memory *memory)
 	/* And what only the module needs. */
 	visible += window.max_extents * sizeof(*window.extents) +
 		   nr_cpu_ids * sizeof(*window.cpus) + mercury_state_size();
-	*memory = (struct mercury_memory){ .used = visible, .allocated = visible };
+	*memory = (struct mercury_memory){
+		.used = visible,
+		.allocated = visible,
+		.per_cpu = SLOT_BYTES + sizeof(*window.cpus) +
+			   mercury_state_size() / num_possible_cpus(),
+	};
 	for (i = 0; i < window.nr_extents; i++) {
 		memory->used += (u64)window.extents[i].used << PAGE_SHIFT;
 		memory->allocated += PAGE_SIZE << window.extents[i].order;
