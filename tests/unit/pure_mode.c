@@ -14,7 +14,8 @@
  *    could take back, since the CPU did not answer, ends there too;
  *  - MAP and HIDE build the machine's P2M, before any CPU's backend relies on it;
  *  - PREPARE may be repeated (warming after resume); failed, nothing of the backend is built;
- *  - AUDIT is the vote: repeated at will; refused, the CPU has not voted;
+ *  - AUDIT is the vote: repeated at will, also on a CPU that could not be prepared when it came, which
+ *    it prepares; refused, the CPU has not voted;
  *  - DISCARD takes back a vote, ENTER needs one, LEAVE needs virtual mode;
  *  - HIDDEN reads the guest's registers, which there are only in virtual mode;
  *  - LOOKUP reads the P2M on any CPU that is set up.
@@ -29,7 +30,7 @@ static const struct expectation {
 	{ MERCURY_CALL_MAP,      { "CC", "NN", "--", "--", "--" } },
 	{ MERCURY_CALL_HIDE,     { "CC", "NN", "--", "--", "--" } },
 	{ MERCURY_CALL_PREPARE,  { "--", "PN", "PN", "--", "--" } },
-	{ MERCURY_CALL_AUDIT,    { "--", "--", "RP", "RP", "--" } },
+	{ MERCURY_CALL_AUDIT,    { "--", "RP", "RP", "RP", "--" } },
 	{ MERCURY_CALL_DISCARD,  { "--", "--", "--", "PR", "--" } },
 	{ MERCURY_CALL_ENTER,    { "--", "--", "--", "VP", "--" } },
 	{ MERCURY_CALL_LEAVE,    { "--", "--", "--", "--", "PV" } },

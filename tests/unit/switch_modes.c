@@ -14,7 +14,8 @@
  */
 static const unsigned int allowed[MODE_NR] = {
 	[MODE_COLD] = CALL(INIT) | CALL(INIT_CPU) | CALL(MAP) | CALL(HIDE),
-	[MODE_NATIVE] = CALL(INIT_CPU) | CALL(MAP) | CALL(HIDE) | CALL(PREPARE) | CALL(LOOKUP),
+	[MODE_NATIVE] = CALL(INIT_CPU) | CALL(MAP) | CALL(HIDE) | CALL(PREPARE) | CALL(AUDIT) |
+			CALL(LOOKUP),
 	[MODE_PREPARED] = CALL(INIT_CPU) | CALL(PREPARE) | CALL(AUDIT) | CALL(LOOKUP),
 	[MODE_READY] = CALL(INIT_CPU) | CALL(AUDIT) | CALL(DISCARD) | CALL(ENTER) | CALL(LOOKUP),
 	[MODE_VIRTUAL] = CALL(LEAVE) | CALL(HIDDEN) | CALL(LOOKUP),
@@ -158,6 +159,24 @@ static void cpu_that_comes_back_is_built_anew(void **unused)
 	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
 }
 
+/* One whose preparation failed is prepared by its vote, which says why if it fails again. */
+static void vote_prepares_what_was_not(void **unused)
+{
+	struct cpu *cpu = fake_vmm_cpu();
+	const struct mercury_cpu_boot boot = { cpu->gdt_rw, cpu->root_pa, cpu->vmcs_pa,
+					       cpu->vmxon_pa };
+
+	(void)unused;
+	assert_int_equal(fake_gate(MERCURY_CALL_INIT_CPU, 0, (uint64_t)&boot), FAKE_RETURNED);
+	fake.fail_at = fake.fallible;
+	assert_call(MERCURY_CALL_PREPARE, MERCURY_E_VMXON, MODE_NATIVE);
+	fake.fail_at = fake.fallible;
+	assert_call(MERCURY_CALL_AUDIT, MERCURY_E_VMXON, MODE_PREPARED);
+	fake.fail_at = FAKE_NEVER;
+	assert_call(MERCURY_CALL_AUDIT, MERCURY_E_OK, MODE_READY);
+	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
+}
+
 /* So is one whose vote nobody took back, for it did not answer. */
 static void vote_ends_with_set_up(void **unused)
 {
@@ -175,6 +194,7 @@ static void vote_ends_with_set_up(void **unused)
 
 static const struct CMUnitTest tests[] = {
 	T(vote_ends_with_set_up),
+	T(vote_prepares_what_was_not),
 	T(calls_that_do_not_fit),
 	T(calls_that_do_not_exist),
 	T(modes_follow_the_calls),

@@ -284,8 +284,10 @@ static enum mercury_error vmx_audit_state(struct cpu *cpu, const struct state *s
 		return cpu_refuse(cpu, MERCURY_E_OWNED, 0,
 				  "VMX is owned by another (CR4.VMXE is set), KVM for instance: end "
 				  "its guests and unload kvm_intel");
+	/* Owned by another when it was to be prepared, or it failed: that may be over. */
 	if (!cpu->warm) {
-		error = vmx_prepare(cpu);
+		error = learn_machine(cpu);
+		error = error ? error : vmx_prepare(cpu);
 		if (error)
 			return error;
 	}
