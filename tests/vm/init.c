@@ -136,23 +136,43 @@ static void load_modules(void)
 	fclose(list);
 }
 
-/* Mounts the disk named in CONFIG_DIR/out on /out; its driver may still be probing. */
-static void mount_out(void)
+/* The disk that a file of CONFIG_DIR names, whose driver may still be probing; NULL without the file. */
+static const char *find_disk(const char *file)
 {
-	char dev[64] = "";
-	FILE *f;
+	static char dev[64];
+	FILE *f = fopen(file, "re");
 
-	mkdir("/out", 0755);
-	f = fopen(CONFIG_DIR "/out", "re");
 	if (!f)
-		return;
+		return NULL;
 	if (fgets(dev, sizeof(dev), f))
 		dev[strcspn(dev, "\n")] = '\0';
 	fclose(f);
 	for (int i = 0; i < 600 && access(dev, F_OK); i++)
 		usleep(50 * 1000);
-	if (mount(dev, "/out", "ext4", MS_NOATIME, NULL))
+	return dev;
+}
+
+static void mount_out(void)
+{
+	const char *dev = find_disk(CONFIG_DIR "/out");
+
+	mkdir("/out", 0755);
+	if (dev && mount(dev, "/out", "ext4", MS_NOATIME, NULL))
 		fail("mounting the disk of --out");
+}
+
+/* If a system has hibernated to the disk of --disk it goes on, and this one ends here. */
+static void resume(void)
+{
+	const char *dev = find_disk(CONFIG_DIR "/disk");
+	int fd;
+
+	if (!dev)
+		return;
+	fd = open("/sys/power/resume", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, dev, strlen(dev)) < 0)
+		fail("looking for an image on the disk of --disk");
+	close(fd);
 }
 
 static void unmount_out(void)
@@ -323,6 +343,7 @@ int main(void)
 	mount_system();
 	control = open_port("/dev/ttyS3");
 	load_modules();
+	resume();
 	mount_out();
 	status = run_command(access(CONFIG_DIR "/then", F_OK) == 0 && starts_again());
 	unmount_out();

@@ -143,8 +143,8 @@ bochs_config() {
 		info: action=report
 		debug: action=ignore
 	TEXT
-	if [[ -n $OPT_OUT ]]; then
-		echo "ata1-master: type=disk, mode=flat, path=\"$dir/out.img\""
+	if [[ -n $OPT_OUT$OPT_DISK ]]; then
+		echo "ata1-master: type=disk, mode=flat, path=\"$dir/disk.img\""
 	fi
 }
 

@@ -2,10 +2,10 @@
 # shellcheck shell=bash
 # The guest's file system: a base that is cached, and the part that belongs to one run.
 
-# Modules a test may load in the guest, and those the disk of --out needs on Bochs and on QEMU.
-readonly GUEST_MODULES=(kvm kvm_intel kvm_amd irqbypass msr cpuid)
-readonly OUT_MODULES_BOCHS=(ata_piix sd_mod)
-readonly OUT_MODULES_QEMU=(virtio_pci virtio_blk)
+# Modules a test may load in the guest, and those its disks need on Bochs and on QEMU.
+readonly GUEST_MODULES=(kvm kvm_intel kvm_amd irqbypass msr cpuid pm_notifier_error_inject)
+readonly DISK_MODULES_BOCHS=(ata_piix sd_mod)
+readonly DISK_MODULES_QEMU=(virtio_pci virtio_blk)
 
 # modules_closure NAME...: files below KERNEL_MODULES that bring NAMEs, what they need coming first.
 # modules.dep lists what a module needs in the reverse of loading order. Built-in ones have no file.
@@ -137,7 +137,7 @@ run_tree() {
 	write_command >"$tree/etc/mercury-vm/command"
 	mapfile -t files < <(modules_closure "${GUEST_MODULES[@]}")
 	install_modules "$tree" "${files[@]}" >/dev/null || return 1
-	[[ -z $OPT_OUT ]] || out_tree "$tree" || return 1
+	[[ -z $OPT_OUT$OPT_DISK ]] || disk_tree "$tree" || return 1
 	[[ -z $OPT_THEN ]] || then_tree "$tree" || return 1
 	install -D -m 644 "$ko" "$modules/extra/mercury-vmx.ko"
 	cp "$KERNEL_MODULES"/modules.{order,builtin,builtin.modinfo} "$modules"
@@ -149,17 +149,17 @@ run_tree() {
 	done
 }
 
-# What mounts the disk of --out: its modules in order, and its name in the guest.
-out_tree() {
-	local tree=$1 files
+# What brings the disk of --out or --disk up: its modules in order, and its name in the guest.
+disk_tree() {
+	local tree=$1 files name=${OPT_OUT:+out}
 
 	if [[ $OPT_MACHINE == bochs ]]; then
-		mapfile -t files < <(modules_closure "${OUT_MODULES_BOCHS[@]}")
+		mapfile -t files < <(modules_closure "${DISK_MODULES_BOCHS[@]}")
 		echo /dev/sda
 	else
-		mapfile -t files < <(modules_closure "${OUT_MODULES_QEMU[@]}")
+		mapfile -t files < <(modules_closure "${DISK_MODULES_QEMU[@]}")
 		echo /dev/vda
-	fi >"$tree/etc/mercury-vm/out"
+	fi >"$tree/etc/mercury-vm/${name:-disk}"
 	install_modules "$tree" "${files[@]}" >"$tree/etc/mercury-vm/modules"
 }
 

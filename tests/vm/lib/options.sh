@@ -23,6 +23,8 @@ One word is a piece of shell text ('a && b'), several words are a command and it
   --add FILE[:GUESTPATH]    brings a host file, and the shared libraries it needs; without GUESTPATH
                             an executable goes to /bin, anything else to /root. May be repeated
   --out DIR                 brings back what the guest writes under /out, and console.log
+  --disk MIB                an empty disk instead, named in the guest's /etc/mercury-vm/disk; a system
+                            that hibernates to it goes on when the guest boots again
   --allow REGEX             a kernel log line (extended regex) that is no failure. May be repeated
   --then COMMAND            shell text that runs once the machine has started again, by a reset, by
                             kexec or into a crash kernel, which COMMAND must bring about; the exit
@@ -56,7 +58,7 @@ need_number() {
 
 options_default() {
 	OPT_MACHINE=bochs OPT_CPU='' OPT_SMP=1 OPT_MEM=512 OPT_KERNEL=6.1
-	OPT_APPEND='' OPT_TIMEOUT=300 OPT_OUT='' OPT_THEN=''
+	OPT_APPEND='' OPT_TIMEOUT=300 OPT_OUT='' OPT_DISK='' OPT_THEN=''
 	OPT_ADD=() OPT_ALLOW=() OPT_COMMAND=()
 }
 
@@ -88,6 +90,7 @@ option_set() {
 	--timeout) need_number "$@" 1 86400 && OPT_TIMEOUT=$((10#$2)) ;;
 	--add) option_add "$2" ;;
 	--out) OPT_OUT=$2 ;;
+	--disk) need_number "$@" 1 8192 && OPT_DISK=$((10#$2)) ;;
 	--allow) option_allow "$2" ;;
 	--then)
 		[[ -n $2 ]] || usage_error "--then: there is no command"
@@ -149,7 +152,7 @@ options_parse() {
 }
 
 option_exists() {
-	[[ $1 =~ ^--(machine|cpu|smp|mem|kernel|append|timeout|add|out|allow|then)$ ]]
+	[[ $1 =~ ^--(machine|cpu|smp|mem|kernel|append|timeout|add|out|disk|allow|then)$ ]]
 }
 
 # What concerns more than one option, and the defaults that depend on another.
@@ -160,6 +163,7 @@ options_check() {
 		fi
 		OPT_OUT=$(cd "$OPT_OUT" && pwd)
 	fi
+	[[ -z $OPT_OUT || -z $OPT_DISK ]] || usage_error "--disk: the guest has one disk, that of --out"
 	[[ $OPT_MACHINE != bochs || $OPT_MEM -le 2048 ]] ||
 		usage_error "--mem: Bochs has at most 2048 MiB"
 	# QEMU says itself what it does not understand; a word that Bochs is not given would be lost.

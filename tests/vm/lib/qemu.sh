@@ -18,8 +18,8 @@ qemu_args() {
 		printf '%s\n' -chardev "file,id=${port%.log},path=$dir/$port" \
 			-serial "chardev:${port%.log}"
 	done
-	if [[ -n $OPT_OUT ]]; then
-		printf '%s\n' -drive "file=$dir/out.img,format=raw,if=virtio,cache=unsafe"
+	if [[ -n $OPT_OUT$OPT_DISK ]]; then
+		printf '%s\n' -drive "file=$dir/disk.img,format=raw,if=virtio,cache=unsafe"
 	fi
 	printf '%s\n' -kernel "$kernel" -initrd "$1/initrd" -append "$(kernel_args "$QEMU_KARGS")"
 }

@@ -53,9 +53,10 @@ session_prepare() {
 	initramfs_prepare "$RUN_DIR" ||
 		die "$EXIT_NO_GUEST" "the guest's file system could not be built"
 	if [[ -n $OPT_OUT ]]; then
-		disk_make "$RUN_DIR/out.img" ||
-			die "$EXIT_NO_GUEST" "--out: the disk could not be made"
-	fi
+		disk_make "$RUN_DIR/disk.img"
+	elif [[ -n $OPT_DISK ]]; then
+		truncate -s "${OPT_DISK}M" "$RUN_DIR/disk.img"
+	fi || die "$EXIT_NO_GUEST" "the guest's disk could not be made"
 }
 
 # session_streams: fifos between the guest's serial ports and this script's streams. HOLD keeps

@@ -149,7 +149,7 @@ verdict() {
 
 	verdict_end
 	verdict_status
-	if [[ -n $OPT_OUT ]] && ! complaints=$(disk_read "$RUN_DIR/out.img" "$OPT_OUT"); then
+	if [[ -n $OPT_OUT ]] && ! complaints=$(disk_read "$RUN_DIR/disk.img" "$OPT_OUT"); then
 		say "--out: not everything could be brought back: $complaints"
 		((STATUS != 0)) || STATUS=$EXIT_NO_GUEST
 	fi
