@@ -180,8 +180,8 @@ static bool would_load(unsigned int number, uint64_t value)
 
 /*
  * Only bits that the host owns exit: CR4.VMXE going away means the CPU to native, and so does a
- * change of a bit whose feature is not handled. relocate_kernel clears VMXE on page tables that do
- * not map the way back: there Linux only sees the bit gone.
+ * change of a bit whose feature is not handled. On page tables that map no way there Linux only sees
+ * the bit gone.
  */
 static enum answer exit_cr_access(struct cpu *cpu)
 {
