@@ -61,6 +61,11 @@ finish() {
 	exit $?
 }
 
+# pack_initramfs FILE: this guest's, for a second kernel; but for the kernel image in it.
+pack_initramfs() {
+	(cd / && find bin sbin lib lib64 usr init etc root -xdev | cpio -o -H newc > "$1")
+}
+
 # field KEY: the value of a line of /proc/mercury; nothing if it is not there.
 field() {
 	sed -n "s/^$1: *//p" "$PROC" 2>/dev/null

@@ -115,7 +115,9 @@ bochs_cpu() {
 		-*) exclude+=" ${word#-}" ;;
 		esac
 	done
-	echo "cpu: model=${words[0]}, count=$OPT_SMP, ips=$BOCHS_IPS, reset_on_triple_fault=0," \
+	# A triple fault ends the run, but where the guest is to start again.
+	echo "cpu: model=${words[0]}, count=$OPT_SMP, ips=$BOCHS_IPS," \
+		"reset_on_triple_fault=$((${#OPT_THEN} > 0))," \
 		"ignore_bad_msrs=1${add:+, add_features=\"${add# }\"}" \
 		"${exclude:+, exclude_features=\"${exclude# }\"}"
 }
