@@ -121,21 +121,27 @@ uint64_t insn_vmread(enum vmcs_field field)
 
 bool insn_invept(uint64_t type, uint64_t eptp)
 {
+	bool ok = !made_to_fail();
+
 	need_root("INVEPT");
 	assert_int_equal(type, INVEPT_ALL);
-	tlb_invept_all();
-	fake_log(OP_INVEPT, type, eptp, true);
-	return true;
+	if (ok)
+		tlb_invept_all();
+	fake_log(OP_INVEPT, type, eptp, ok);
+	return ok;
 }
 
 bool insn_invvpid(uint64_t type, uint16_t vpid, uint64_t address)
 {
+	bool ok = !made_to_fail();
+
 	need_root("INVVPID");
 	assert_int_equal(type, INVVPID_ALL);
 	assert_int_equal(address, 0);
-	tlb_invvpid_all();
-	fake_log(OP_INVVPID, type, vpid, true);
-	return true;
+	if (ok)
+		tlb_invvpid_all();
+	fake_log(OP_INVVPID, type, vpid, ok);
+	return ok;
 }
 
 /* As in entry.asm: what is pending is planned for; then the registers; then VMLAUNCH. */

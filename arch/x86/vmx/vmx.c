@@ -161,15 +161,25 @@ static enum mercury_error vmx_on(struct cpu *cpu)
 	return MERCURY_E_OK;
 }
 
-/* The VMCS's data go to memory and its launch state becomes clear. */
+static void set_warm(struct cpu *cpu, bool warm)
+{
+	cpu->warm = warm;
+	cpu_shared(cpu)->is_warm = warm;
+}
+
+/*
+ * The VMCS's data go to memory and its launch state becomes clear. Should that fail, nothing is known
+ * of the VMCS any more: the next vote writes it anew.
+ */
 static enum mercury_error vmx_off(struct cpu *cpu)
 {
 	bool ok = insn_vmclear(cpu->vmcs_pa);
 
 	insn_vmxoff();
-	if (!ok)
-		return vmx_instruction_failed(cpu, MERCURY_E_VMCLEAR, "VMCLEAR", false);
-	return MERCURY_E_OK;
+	if (ok)
+		return MERCURY_E_OK;
+	set_warm(cpu, false);
+	return vmx_instruction_failed(cpu, MERCURY_E_VMCLEAR, "VMCLEAR", false);
 }
 
 /* --- Prepare: the warm VMCS --------------------------------------------------------------------- */
@@ -226,12 +236,6 @@ static enum mercury_error write_warm(struct cpu *cpu)
 	if (!write_constants(cpu))
 		return vmx_instruction_failed(cpu, MERCURY_E_VMWRITE, "VMWRITE", true);
 	return MERCURY_E_OK;
-}
-
-static void set_warm(struct cpu *cpu, bool warm)
-{
-	cpu->warm = warm;
-	cpu_shared(cpu)->is_warm = warm;
 }
 
 static enum mercury_error vmx_prepare(struct cpu *cpu)
