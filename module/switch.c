@@ -132,7 +132,8 @@ static void leave(void *unused)
 	s->error = mercury_call(MERCURY_CALL_LEAVE, 0, 0);
 	spent = rdtsc_ordered() - start;
 	mercury_state_after("leave");
-	if (s->error)
+	/* Whatever the result: on a CPU that is native VMX is not ours any more. */
+	if (is_virtual_here())
 		return;
 	start = rdtsc_ordered();
 	give_back_vmxe(s);
