@@ -11,7 +11,7 @@ enum expectation { NOTHING, VIRTUAL, NATIVE };
 
 static const char usage[] =
 	"usage: hv [--expect virtual|native]\n"
-	"  Prints for every CPU the hypervisor that CPUID tells of, or \"bare metal\".\n"
+	"  Prints for every CPU the hypervisor that CPUID tells of, \"Linux in ring 1\", or \"bare metal\".\n"
 	"  With --expect: exit status 0 if every CPU runs under Mercury (virtual), or none does\n"
 	"  (native), 1 if not; 2: bad arguments, or a CPU could not be asked.\n";
 
@@ -31,6 +31,10 @@ static enum expectation parse_arguments(int argc, char **argv)
 
 static void print_cpu(int cpu, const struct hypervisor *hypervisor)
 {
+	if (hypervisor->ring1) {
+		printf("cpu%d: Linux in ring 1\n", cpu);
+		return;
+	}
 	if (!hypervisor->present) {
 		printf("cpu%d: bare metal\n", cpu);
 		return;

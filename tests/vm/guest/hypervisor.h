@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which hypervisor, if any, CPUID tells of on the CPU that asks. */
+/* Which hypervisor, if any, CPUID tells of on the CPU that asks, and the ring of its kernel. */
 #ifndef GUEST_HYPERVISOR_H
 #define GUEST_HYPERVISOR_H
 
@@ -13,12 +13,13 @@ struct hypervisor {
 	bool present;                                  /* CPUID.1:ECX[31] */
 	unsigned int highest_leaf;                     /* EAX of leaf 40000000h; 0 if not present */
 	char signature[HYPERVISOR_SIGNATURE_SIZE + 1]; /* its EBX, ECX, EDX */
+	bool ring1;                                    /* the kernel runs at CPL 1 */
 };
 
 /* Asks the CPU this thread runs on. */
 struct hypervisor hypervisor_of_this_cpu(void);
 
-/* Does @hypervisor say that it is Mercury, with all the leaves Mercury has? */
+/* Is it Mercury: a hypervisor that says so, with all the leaves it has, or a kernel in ring 1? */
 bool hypervisor_is_mercury(const struct hypervisor *hypervisor);
 
 /* A set of all CPUs this process may run on, and its size in bytes; NULL with errno. */
