@@ -42,8 +42,8 @@ IMAGE_CFLAGS := -std=gnu11 -O2 -ffreestanding -fno-builtin-printf -mno-red-zone 
 	-Iinclude -Iarch/x86 -include include/mercury/hidden.h
 
 IMAGE_C := $(wildcard src/*.c) $(filter-out arch/x86/constants.c,$(wildcard arch/x86/*.c)) \
-	$(wildcard arch/x86/native/*.c arch/x86/vmx/*.c)
-IMAGE_ASM := $(filter-out arch/x86/insn.asm,$(wildcard arch/x86/*.asm))
+	$(wildcard arch/x86/native/*.c arch/x86/vmx/*.c arch/x86/ring1/*.c)
+IMAGE_ASM := $(filter-out arch/x86/insn.asm,$(wildcard arch/x86/*.asm arch/x86/ring1/*.asm))
 # The hardware port is a file of its own: a test links another in its place.
 INSN ?= arch/x86/insn.asm
 
@@ -66,10 +66,10 @@ $B/image/%.o: %.c $(HEADERS) Makefile
 	$(call say,CC      $@)
 	$(Q)$(CC) $(IMAGE_CFLAGS) -c -o $@ $<
 
-$B/image/%.asm.o: %.asm $B/image/constants.inc Makefile
+$B/image/%.asm.o: %.asm $B/image/constants.inc arch/x86/port.inc Makefile
 	@mkdir -p $(@D)
 	$(call say,NASM    $@)
-	$(Q)nasm -Wall -Werror -I$B/image/ -felf64 -o $@ $<
+	$(Q)nasm -Wall -Werror -I$B/image/ -Iarch/x86/ -felf64 -o $@ $<
 
 # A faulty port wraps the real one.
 $B/image/$(INSN).o: arch/x86/insn.asm $(wildcard tests/vm/fault/*.inc)

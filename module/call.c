@@ -67,7 +67,7 @@ static u64 call_native(u64 call, u64 arg0, u64 arg1)
 u64 mercury_call(u64 call, u64 arg0, u64 arg1)
 {
 	if (mercury_cpu_shared(smp_processor_id())->is_virtual)
-		return mercury_gate_vmcall(call, arg0, arg1);
+		return mercury_chosen()->call(call, arg0, arg1);
 	return call_native(call, arg0, arg1);
 }
 
@@ -157,7 +157,7 @@ int mercury_prepare_cpu(unsigned int cpu)
 		return report(cpu, "set-up", error);
 	error = mercury_call_on(cpu, MERCURY_CALL_PREPARE, 0, 0);
 	if (error)
-		return report(cpu, "VT-x", error);
+		return report(cpu, mercury_chosen()->title, error);
 	if (mercury_cpu_shared(cpu)->is_owned)
 		pr_info("CPU %u is cold: VMX is owned by another (kvm_intel?)\n", cpu);
 	return 0;

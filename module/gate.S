@@ -68,6 +68,18 @@ SYM_FUNC_START(mercury_gate_vmcall)
 	_ASM_EXTABLE(.Lvmcall, .Lnative)
 SYM_FUNC_END(mercury_gate_vmcall)
 
+/* u64 mercury_gate_ring1(u64 call, u64 arg0, u64 arg1) */
+SYM_FUNC_START(mercury_gate_ring1)
+	movl	$MERCURY_RING1_CALL, %ecx
+	/* What stands if nobody takes it: at CPL 0 it is #GP, or nothing where unknown MSRs are ignored. */
+	movl	$GATE_E_FORCED, %eax
+.Lwrmsr:
+	wrmsr
+.Lis_native:
+	RET
+	_ASM_EXTABLE(.Lwrmsr, .Lis_native)
+SYM_FUNC_END(mercury_gate_ring1)
+
 /*
  * The tail. A CPU that leaves virtual mode arrives at mercury_gate_tail on the transition root, with
  * Linux's descriptor tables and this stack:

@@ -40,6 +40,9 @@ u64 mercury_gate_call(const struct mercury_gate *gate, u64 call, u64 arg0, u64 a
 /* The same from virtual mode, by VMCALL; MERCURY_E_FORCED if this CPU has just become native. */
 u64 mercury_gate_vmcall(u64 call, u64 arg0, u64 arg1);
 
+/* The same from ring 1. */
+u64 mercury_gate_ring1(u64 call, u64 arg0, u64 arg1);
+
 /* Where a leaving CPU lands; never called. */
 void mercury_gate_tail(void);
 

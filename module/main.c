@@ -32,7 +32,7 @@ bool mercury_usable(void)
 
 const char *mercury_backend(void)
 {
-	return usable ? "vmx" : "none";
+	return usable ? mercury_chosen()->name : "none";
 }
 
 static int check_parameters(void)
@@ -44,10 +44,6 @@ static int check_parameters(void)
 	if (strcmp(ept, "auto") && strcmp(ept, "off")) {
 		pr_err("ept=%s: must be auto or off\n", ept);
 		return -EINVAL;
-	}
-	if (!strcmp(backend, "ring1")) {
-		pr_err("backend=ring1: not in this version; use backend=vmx on a machine with VT-x\n");
-		return -ENODEV;
 	}
 	return 0;
 }
@@ -64,13 +60,18 @@ static int __init start_vmm(const struct mercury_header *header)
 	error = mercury_switch_start();
 	if (error)
 		goto stop_state;
+	error = mercury_chosen()->start();
+	if (error)
+		goto stop_switch;
 	error = mercury_vmm_start() ?: mercury_events_start();
 	mercury_log_flush();
 	if (error)
-		goto stop_switch;
+		goto stop_backend;
 	usable = true;
 	return 0;
 
+stop_backend:
+	mercury_chosen()->stop();
 stop_switch:
 	mercury_switch_stop();
 stop_state:
@@ -87,17 +88,33 @@ static void stop_vmm(void)
 	mercury_switch_stop();
 	mercury_state_conclude();
 	mercury_events_stop();
+	mercury_chosen()->stop();
 	mercury_state_stop();
 	mercury_log_flush();
 	mercury_window_free();
 	usable = false;
 }
 
+/* The first that this machine can, or the one asked for by name. */
+static int __init start_first(const struct mercury_header *header)
+{
+	const struct mercury_backend *const *b;
+	int error = -ENODEV;
+
+	for (b = mercury_backends; *b && error == -ENODEV; b++) {
+		if (strcmp(backend, "auto") && strcmp(backend, (*b)->name))
+			continue;
+		mercury_choose(*b);
+		error = start_vmm(header);
+	}
+	return error;
+}
+
 /* Without a backend the files still come, to say why; unless one was asked for by name. */
 static int __init start_backend(void)
 {
 	const struct mercury_header *header = mercury_image_check();
-	int error = header ? start_vmm(header) : -ENOEXEC;
+	int error = header ? start_first(header) : -ENOEXEC;
 
 	if (error != -ENODEV || strcmp(backend, "auto"))
 		return error;

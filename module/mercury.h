@@ -5,6 +5,7 @@
 
 #include <linux/cpumask.h>
 #include <linux/smp.h>
+#include <linux/smp.h>
 #include <linux/types.h>
 
 #include "abi/mercury.h"
@@ -18,9 +19,46 @@ struct seq_file;
 
 bool mercury_ept_wanted(void);
 
-/* The backend in use: "vmx", or "none" with the reason why. */
-const char *mercury_backend(void);
+/* Is there a backend in use? Its name, or "none". */
 bool mercury_usable(void);
+const char *mercury_backend(void);
+
+/* --- backend.c: the ways of running Linux virtual ------------------------------------------------ */
+
+struct mercury_backend {
+	const char *name;
+	const char *title;	/* in messages */
+	const char *nature;	/* what status says of it, where it is not the ordinary */
+	enum mercury_backend_id id;
+	bool takes_vmxe;	/* CR4.VMXE is set while virtual */
+	unsigned long flags_shown; /* bits of RFLAGS that Linux sees otherwise while virtual */
+
+	/* At load and unload. 0 or -errno, the reason noted and logged. */
+	int (*start)(void);
+	void (*stop)(void);
+
+	/* Before the first CPU is virtual, and after the last; the second may come without the first. */
+	int (*open)(void);
+	void (*close)(void);
+
+	u64 (*call)(u64 call, u64 arg0, u64 arg1); /* into the VMM, while virtual */
+
+	/* Enter and leave on all CPUs, under the hotplug lock; NULL: by IPI, none waits for another. */
+	void (*on_each_cpu)(smp_call_func_t work);
+
+	const char *counts; /* what mercury_cpu_shared.exits counts, and each by name */
+	const char *(*count_name)(unsigned int i);
+};
+
+/* All of them, the best first; NULL ends. */
+extern const struct mercury_backend *const mercury_backends[];
+
+/* The one that is being started or in use. */
+const struct mercury_backend *mercury_chosen(void);
+void mercury_choose(const struct mercury_backend *backend);
+
+/* ring1.c */
+extern const struct mercury_backend mercury_ring1;
 
 /* --- image.c: the VMM image embedded in the module ---------------------------------------------- */
 

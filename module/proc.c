@@ -9,7 +9,6 @@
 #include <linux/user_namespace.h>
 
 #include "mercury.h"
-#include "exit_names.h"
 
 static void show_cpu(struct seq_file *m, unsigned int cpu)
 {
@@ -27,11 +26,11 @@ static void show_exits(struct seq_file *m, unsigned int cpu)
 	const char *separator = " ";
 	unsigned int i;
 
-	seq_printf(m, "exits cpu%u:", cpu);
+	seq_printf(m, "%s cpu%u:", mercury_chosen()->counts, cpu);
 	for (i = 0; i < MERCURY_EXIT_REASONS; i++) {
 		if (!s->exits[i])
 			continue;
-		seq_printf(m, "%s%s %llu", separator, mercury_exit_name(i), s->exits[i]);
+		seq_printf(m, "%s%s %llu", separator, mercury_chosen()->count_name(i), s->exits[i]);
 		separator = ", ";
 	}
 	seq_puts(m, "\n");
@@ -51,6 +50,8 @@ static void show_memory(struct seq_file *m)
 		   memory.used >> 10, memory.allocated >> 10, memory.chunks, memory.smaller);
 	seq_printf(m, "memory per CPU: %llu KiB\n", DIV_ROUND_UP_ULL(memory.per_cpu, 1024));
 	seq_printf(m, "tables: %u pages of the P2M's pool in use\n", mercury_shared()->pool_used);
+	if (mercury_chosen()->nature)
+		return;
 	seq_printf(m, "features: EPT %s, VPID %s\n", mercury_shared()->uses_ept ? "on" : "off",
 		   mercury_shared()->uses_vpid ? "on" : "off");
 }

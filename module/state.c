@@ -59,7 +59,7 @@ static bool verifying; /* for the command that runs */
 	M(DR3, 0, read_dr(3))                                                                      \
 	M(DR6, 0, read_dr(6))                                                                      \
 	M(DR7, 0, read_dr(7))                                                                      \
-	M(RFLAGS, 0, native_save_fl() & ~STATE_ARITHMETIC)                                         \
+	M(RFLAGS, 0, native_save_fl() & ~STATE_ARITHMETIC & ~mercury_chosen()->flags_shown)                                         \
 	M(GDTR_BASE, 1, gdt.address)                                                               \
 	M(GDTR_LIMIT, 1, gdt.size)                                                                 \
 	M(IDTR_BASE, 1, idt.address)                                                               \
@@ -170,13 +170,19 @@ static void read_segments(u64 *value)
  * While virtual the VMM shows what the CPU really holds. Of a segment that is unusable there only
  * the selector says anything; bases are in the MSRs (FS, GS) or not looked at by 64-bit code.
  */
-static bool read_hidden(u64 *value)
+static bool read_hidden(struct machine_state *state)
 {
-	const struct mercury_segment *s = mercury_cpu_shared(smp_processor_id())->hidden;
+	const struct mercury_cpu_shared *shared = mercury_cpu_shared(smp_processor_id());
+	const struct mercury_segment *s = shared->hidden;
+	u64 *value = &state->value[ITEMS_PLAIN];
 	int i;
 
 	if (mercury_call(MERCURY_CALL_HIDDEN, 0, 0))
 		return false;
+	state->value[ITEM_GDTR_BASE] = shared->gdtr.base;
+	state->value[ITEM_GDTR_LIMIT] = shared->gdtr.limit;
+	state->value[ITEM_IDTR_BASE] = shared->idtr.base;
+	state->value[ITEM_IDTR_LIMIT] = shared->idtr.limit;
 	for (i = 0; i < MERCURY_SEGMENTS_NR; i++, s++, value += SEGMENT_ITEMS) {
 		bool usable = !(s->access_rights & 1U << 16);
 
@@ -199,7 +205,7 @@ static void read_state(struct machine_state *state)
 	STATE_MSRS(READ_MSR)
 	/* An NMI may take this CPU native in between, and then the VMM does not answer. */
 	if (!mercury_cpu_shared(smp_processor_id())->is_virtual ||
-	    !read_hidden(&state->value[ITEMS_PLAIN]))
+	    !read_hidden(state))
 		read_segments(&state->value[ITEMS_PLAIN]);
 }
 

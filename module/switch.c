@@ -101,8 +101,10 @@ static void enter(void *unused)
 		s->error = MERCURY_E_OWNED;
 		return;
 	}
-	cr4_update_irqsoff(X86_CR4_VMXE, 0);
-	s->owns_vmxe = true;
+	if (mercury_chosen()->takes_vmxe) {
+		cr4_update_irqsoff(X86_CR4_VMXE, 0);
+		s->owns_vmxe = true;
+	}
 	spent = rdtsc_ordered() - start;
 
 	mercury_state_before();
@@ -191,9 +193,18 @@ static void on_all(smp_call_func_t work)
 		per_cpu(switch_cpus, cpu).error = MERCURY_E_NO_ANSWER;
 }
 
+/* Out of the machine's mode or into it, as the backend wants it done. */
+static void together(smp_call_func_t work)
+{
+	if (mercury_chosen()->on_each_cpu)
+		mercury_chosen()->on_each_cpu(work);
+	else
+		on_all(work);
+}
+
 static int all_to_native(void)
 {
-	on_all(leave);
+	together(leave);
 	return verdict("leave");
 }
 
@@ -201,16 +212,19 @@ static int all_to_virtual(void)
 {
 	int error;
 
+	error = mercury_chosen()->open();
+	if (error)
+		return error;
 	on_all(vote);
 	error = verdict("vote");
 	if (!error) {
-		on_all(enter);
+		together(enter);
 		error = verdict("enter");
 	}
 	if (!error)
 		return 0;
 	/* All or none. The first reason is the one that counts; a leave that fails shows in the mode. */
-	on_all(leave);
+	together(leave);
 	on_all(discard);
 	return error;
 }
@@ -238,6 +252,8 @@ static int switch_all(enum mercury_mode mode)
 		else
 			wanted_mode = MERCURY_NATIVE;
 	}
+	if (!count_virtual())
+		mercury_chosen()->close();
 	/* What the CPUs are, not what was asked for; and before a CPU that comes next can read it. */
 	WRITE_ONCE(current_mode, count_virtual() ? MERCURY_VIRTUAL : MERCURY_NATIVE);
 	cpus_read_unlock();
@@ -373,6 +389,7 @@ int mercury_cpu_to_native(void)
 /* Registered once: taking it away again takes a grace period, which no switch should wait for. */
 int mercury_switch_start(void)
 {
+	held = NULL;
 	return register_nmi_handler(NMI_LOCAL, on_nmi, 0, "mercury");
 }
 

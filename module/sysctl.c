@@ -68,9 +68,11 @@ static bool is_cold(unsigned int cpu)
 static void describe(char *text, size_t size)
 {
 	unsigned int online = num_online_cpus(), owned = count_cpus(is_owned);
+	const char *nature = mercury_chosen()->nature;
 
 	if (mercury_mode() == MERCURY_VIRTUAL)
-		scnprintf(text, size, "virtual on %u of %u CPUs", count_cpus(is_virtual), online);
+		scnprintf(text, size, "virtual on %u of %u CPUs%s%s", count_cpus(is_virtual), online,
+			  nature ? ", " : "", nature ?: "");
 	else if (owned)
 		scnprintf(text, size,
 			  "native, cold: VMX owned by another on %u of %u CPUs (kvm_intel?)", owned,
@@ -79,6 +81,8 @@ static void describe(char *text, size_t size)
 		scnprintf(text, size,
 			  "native, %u of %u CPUs could not be prepared; the kernel log says why",
 			  count_cpus(is_cold), online);
+	else if (nature)
+		scnprintf(text, size, "native, ready on %u CPUs, %s", online, nature);
 	else
 		scnprintf(text, size, "native, ready on %u CPUs%s%s", online,
 			  mercury_shared()->uses_ept ? ", EPT" : ", nothing hidden (no EPT)",

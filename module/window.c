@@ -309,6 +309,7 @@ static void fill_boot(void)
 	boot->gate_tail = (u64)mercury_gate_tail;
 	/* PTI_USER_PGTABLE_AND_PCID_MASK of the kernel's calling.h, which is for assembly only. */
 	boot->user_cr3 = cpu_feature_enabled(X86_FEATURE_PTI) ? PAGE_SIZE | BIT(11) : 0;
+	boot->backend = mercury_chosen()->id;
 	boot->nr_hidden = window.nr_extents;
 	for (i = 0; i < window.nr_extents; i++) {
 		u64 start = page_to_phys(window.extents[i].page);
@@ -381,6 +382,11 @@ struct mercury_cpu_shared *mercury_cpu_shared(unsigned int cpu)
 struct mercury_cpu_memory *mercury_cpu_memory(unsigned int cpu)
 {
 	return &window.cpus[cpu];
+}
+
+u64 mercury_window_pml4e(void)
+{
+	return window.pml4[MERCURY_WINDOW_PML4_SLOT];
 }
 
 u64 mercury_window_entry(void)

@@ -16,6 +16,9 @@ struct mercury_cpu_memory *mercury_cpu_memory(unsigned int cpu);
 /* End of the highest range of RAM, physical. */
 u64 mercury_ram_top(void);
 
+/* The entry of a PML4 that maps the window. */
+u64 mercury_window_pml4e(void);
+
 /* Linear address of the VMM's call entry. */
 u64 mercury_window_entry(void);
 

@@ -9,6 +9,7 @@
 #include "mercury/pool.h"
 #include "mercury/switch.h"
 #include "native/native.h"
+#include "ring1/ring1.h"
 #include "trap.h"
 #include "vmx/event.h"
 #include "vmx/vmcs.h"
@@ -19,12 +20,33 @@
 struct mercury_boot mercury_boot;
 struct p2m machine_p2m;
 
+/* The ways of running Linux virtual; the module chose one when it loaded. */
+static const struct backend {
+	const struct vo *vo;
+	enum mercury_error (*p2m_init)(struct cpu *cpu, struct p2m *p2m); /* NULL: it has none    */
+	void (*read_hidden)(struct cpu *cpu, struct mercury_cpu_shared *shared);
+	void (*read_state)(struct cpu *cpu, struct state *state);
+	/* Events of Linux's that this way holds back; NULL: it never does. */
+	bool (*event_in_delivery)(struct event *event);
+	void (*take_back)(struct cpu *cpu);
+} backends[MERCURY_BACKEND_NR] = {
+	[MERCURY_BACKEND_VMX] = { &vo_vmx, vmx_p2m_init, vmx_read_hidden, vmcs_read_state,
+				  event_in_delivery, event_take_back },
+	[MERCURY_BACKEND_RING1] = { &vo_ring1, NULL, ring1_read_hidden, ring1_read_state, NULL,
+				    NULL },
+};
+
+static const struct backend *backend(void)
+{
+	return &backends[mercury_boot.backend];
+}
+
 static enum mercury_error call_init(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
 	struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
 
 	(void)cpu, (void)arg0, (void)arg1;
-	if (shared->initialised)
+	if (shared->initialised || mercury_boot.backend >= MERCURY_BACKEND_NR)
 		return MERCURY_E_BAD_STATE;
 	console_init(shared);
 	trap_init();
@@ -38,7 +60,7 @@ static enum mercury_error call_init_cpu(struct cpu *cpu, uint64_t arg0, uint64_t
 {
 	/* Again, for a CPU that comes back: what was built for it is not relied on. */
 	if (cpu->mode != MODE_COLD && cpu->mode != MODE_NATIVE)
-		vo_vmx.discard(cpu);
+		backend()->vo->discard(cpu);
 	cpu_init(cpu, (uint32_t)arg0, (const struct mercury_cpu_boot *)arg1);
 	return MERCURY_E_OK;
 }
@@ -55,8 +77,10 @@ static enum mercury_error call_map(struct cpu *cpu, uint64_t arg0, uint64_t arg1
 {
 	enum mercury_error error = MERCURY_E_OK;
 
+	if (!backend()->p2m_init)
+		return MERCURY_E_UNSUPPORTED;
 	if (!machine_p2m.root)
-		error = vmx_p2m_init(cpu, &machine_p2m);
+		error = backend()->p2m_init(cpu, &machine_p2m);
 	if (!error)
 		error = p2m_map_identity(&machine_p2m, arg0, arg1);
 	publish_pool();
@@ -78,16 +102,16 @@ static enum mercury_error call_hide(struct cpu *cpu, uint64_t arg0, uint64_t arg
 
 static enum mercury_error call_prepare(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
-	enum mercury_error error = vo_vmx.probe(cpu);
+	enum mercury_error error = backend()->vo->probe(cpu);
 
 	(void)arg0, (void)arg1;
-	return error ? error : vo_vmx.prepare(cpu);
+	return error ? error : backend()->vo->prepare(cpu);
 }
 
 static enum mercury_error call_audit(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
 	(void)arg0, (void)arg1;
-	return switch_vote(cpu, &cpu->state, &vo_native, &vo_vmx);
+	return switch_vote(cpu, &cpu->state, &vo_native, backend()->vo);
 }
 
 static enum mercury_error call_discard(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
@@ -99,7 +123,7 @@ static enum mercury_error call_discard(struct cpu *cpu, uint64_t arg0, uint64_t 
 static enum mercury_error call_enter(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
 	(void)arg0, (void)arg1;
-	return switch_execute(cpu, &cpu->state, &vo_native, &vo_vmx);
+	return switch_execute(cpu, &cpu->state, &vo_native, backend()->vo);
 }
 
 static enum mercury_error call_leave(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
@@ -109,13 +133,13 @@ static enum mercury_error call_leave(struct cpu *cpu, uint64_t arg0, uint64_t ar
 		return cpu_refuse(cpu, MERCURY_E_P2M, machine_p2m.foreign,
 				  "%lu pages of the P2M are not the identity; end what uses it first",
 				  machine_p2m.foreign);
-	return switch_execute(cpu, &cpu->state, &vo_vmx, &vo_native);
+	return switch_execute(cpu, &cpu->state, backend()->vo, &vo_native);
 }
 
 static enum mercury_error call_hidden(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
 	(void)arg0, (void)arg1;
-	vmx_read_hidden(cpu_shared(cpu)->hidden);
+	backend()->read_hidden(cpu, cpu_shared(cpu));
 	return MERCURY_E_OK;
 }
 
@@ -170,7 +194,7 @@ enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_
  */
 static bool takes_event(const struct state *s, struct event *event)
 {
-	bool interrupted = event_in_delivery(event);
+	bool interrupted = backend()->event_in_delivery && backend()->event_in_delivery(event);
 
 	if (state_is_user(s)) {
 		if (!interrupted)
@@ -186,7 +210,7 @@ void vmm_force_native(struct cpu *cpu)
 	struct event event = { 0 };
 	bool takes;
 
-	vmcs_read_state(cpu, s);
+	backend()->read_state(cpu, s);
 	s->returns_result = false;
 	takes = takes_event(s, &event);
 	if (!native_can_return(cpu, s, takes ? &event : NULL)) {
@@ -199,17 +223,18 @@ void vmm_force_native(struct cpu *cpu)
 			     cpu->index, machine_p2m.foreign);
 	cpu_shared(cpu)->forced++;
 	cpu_shared(cpu)->asks_leave = s->takes_nmi;
-	event_take_back(cpu);
+	if (backend()->take_back)
+		backend()->take_back(cpu);
 	if (event.vector == VECTOR_NMI)
 		__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);
-	vo_vmx.leave(cpu);
+	backend()->vo->leave(cpu);
 	vo_native.load(cpu, s);
 	insn_stop();
 }
 
 static void vmm_leave(struct cpu *cpu)
 {
-	vo_vmx.leave(cpu);
+	backend()->vo->leave(cpu);
 	cpu_shared(cpu)->is_virtual = 0;
 	cpu->mode = MODE_PREPARED;
 }
@@ -229,7 +254,7 @@ _Noreturn void vmm_shut_down(struct cpu *cpu)
 
 _Noreturn void vmm_enter_failed(struct cpu *cpu)
 {
-	vo_vmx.leave(cpu);
+	backend()->vo->leave(cpu);
 	state_set_result(&cpu->state, MERCURY_E_ENTRY);
 	vo_native.load(cpu, &cpu->state);
 	insn_stop();

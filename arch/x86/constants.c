@@ -10,6 +10,7 @@
 #include "abi/mercury.h"
 #include "cpu.h"
 #include "insn.h"
+#include "ring1/ring1.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -54,6 +55,8 @@ int main(void)
 	EMIT_ABI(MERCURY_CPU_SLOT)
 	EMIT_ABI(MERCURY_CPU_DATA)
 	EMIT_ABI(MERCURY_CPU_SHARED)
+	EMIT_ABI(MERCURY_CPU_RING1)
+	EMIT_ABI(MERCURY_PAGE_SIZE)
 	EMIT_ABI(MERCURY_CALL_INIT)
 	EMIT("TSS64_SIZE", sizeof(struct tss64))
 	EMIT_ABI(PENDING_NMI)
@@ -94,5 +97,16 @@ int main(void)
 	EMIT_OFFSET("LEAVE_DR7", struct leave_frame, dr7)
 	EMIT_OFFSET("LEAVE_DEBUGCTL", struct leave_frame, debugctl)
 	EMIT_OFFSET("LEAVE_OWES", struct leave_frame, owed)
+
+	EMIT("RING1_IOPL", RING1_IOPL)
+	EMIT("RFLAGS_IOPL", RFLAGS_IOPL)
+	EMIT("RING1_FRAME_SIZE", sizeof(struct ring1_frame))
+	EMIT_OFFSET("RING1_FRAME_RIP", struct ring1_frame, rip)
+	EMIT_OFFSET("RING1_FRAME_CS", struct ring1_frame, cs)
+	EMIT_OFFSET("RING1_IRET_RSP", struct ring1_iret, rsp)
+	EMIT_OFFSET("RING1_SYSCALL", struct ring1_cpu, syscall)
+	EMIT_OFFSET("RING1_COMPAT", struct ring1_cpu, compat)
+	EMIT_OFFSET("RING1_NMI_BLOCKED", struct ring1_cpu, nmi_blocked)
+	EMIT_OFFSET("RING1_ENTER", struct ring1_cpu, enter)
 	return 0;
 }

@@ -5,21 +5,9 @@
 
 bits 64
 default rel
+%include "port.inc"
 
 section .text
-
-%macro FUNCTION 1
-global %1:function hidden
-align 16
-%1:
-%endmacro
-
-; The instruction before this line may fault: go on at %1 instead (trap.c walks the table).
-%macro FIXUP 2
-[section .fixups progbits alloc noexec nowrite align=8]
-	dq %1, %2
-__?SECT?__
-%endmacro
 
 ; --- CPUID and model-specific registers -------------------------------------------------------------
 

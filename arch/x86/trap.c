@@ -47,16 +47,23 @@ static void screen(const struct trap_frame *f)
 	console_line("r12 %016lx r13 %016lx r14 %016lx r15 %016lx", f->r12, f->r13, f->r14, f->r15);
 }
 
-void trap_handle(struct trap_frame *frame)
+bool trap_fixup(uint64_t *rip)
 {
 	const struct fixup *f;
 
 	for (f = fixups_start; f < fixups_end; f++) {
-		if (f->fault == frame->rip) {
-			frame->rip = f->resume;
-			return;
+		if (f->fault == *rip) {
+			*rip = f->resume;
+			return true;
 		}
 	}
+	return false;
+}
+
+void trap_handle(struct trap_frame *frame)
+{
+	if (trap_fixup(&frame->rip))
+		return;
 	/* A data breakpoint of Linux's on memory that we also touch: a trap, it is behind us. */
 	if (frame->vector == VECTOR_DB)
 		return;

@@ -16,6 +16,9 @@ struct trap_frame {
 void trap_init(void);
 extern struct descriptor_table_register idt_register;
 
+/* Was it an instruction whose fault is an expected answer? Then go on where *rip says. */
+bool trap_fixup(uint64_t *rip);
+
 /* An exception that is not Linux's: changes frame->rip to go on elsewhere, or does not return. */
 void trap_handle(struct trap_frame *frame);
 

@@ -50,6 +50,8 @@ typedef unsigned long long mer_u64; /* prints as %llu on both sides */
 #define MERCURY_CPU_ROOT 0x4000   /* transition root; physically 8 KiB aligned, see gate       */
 #define MERCURY_CPU_VMCS 0x5000
 #define MERCURY_CPU_VMXON 0x6000
+#define MERCURY_CPU_RING1_STUB MERCURY_CPU_VMCS /* ring1: code, which reaches the page behind it */
+#define MERCURY_CPU_RING1 MERCURY_CPU_VMXON
 #define MERCURY_CPU_SHARED 0x7000 /* struct mercury_cpu_shared; Linux sees it while virtual    */
 
 /*
@@ -69,7 +71,19 @@ typedef unsigned long long mer_u64; /* prints as %llu on both sides */
  */
 #define MERCURY_COOKIE 0x4d455243564d4d31
 
+/*
+ * Linux virtual in ring 1: WRMSR with this in ecx, which no processor has as an MSR; the call in rdi,
+ * rsi, rdx. VMCALL would not do: an outer hypervisor takes it.
+ */
+#define MERCURY_RING1_CALL 0x4d455243
+
+/* Linux's code segment in ring 1; all frames on its stacks say 10h. */
+#define MERCURY_RING1_CS 0x81
+
 #ifndef __ASSEMBLER__
+
+/* The ways of running Linux virtual. */
+enum mercury_backend_id { MERCURY_BACKEND_VMX, MERCURY_BACKEND_RING1, MERCURY_BACKEND_NR };
 
 enum mercury_call {
 	MERCURY_CALL_INIT,     /* once, on any CPU: descriptor tables, features, empty P2M        */
@@ -141,9 +155,11 @@ struct mercury_boot {
 	mer_u64 user_cr3;   /* bits of CR3 that are set on the user half of PTI only              */
 	mer_u32 pool_pages; /* pages mapped at MERCURY_WINDOW_POOL                                */
 	mer_u32 nr_hidden;
+	mer_u32 backend;    /* MERCURY_BACKEND_*                                                  */
+	mer_u32 unused;
 	struct mercury_range hidden[MERCURY_MAX_HIDDEN];
 };
-MER_ASSERT_OFFSET(mercury_boot, hidden, 32);
+MER_ASSERT_OFFSET(mercury_boot, hidden, 40);
 
 /* What only Linux knows of a CPU; passed with MERCURY_CALL_INIT_CPU. */
 struct mercury_cpu_boot {
@@ -156,12 +172,31 @@ struct mercury_cpu_boot {
 /* --- What both see while Linux is virtual ------------------------------------------------------- */
 
 #define MERCURY_EXIT_REASONS 80
+
+/* What is counted in ring 1 in place of exit reasons: R(NAME, for people). */
+#define MERCURY_RING1_TRAPS(R)                                                                     \
+	R(INTERRUPT, "interrupts") R(NMI, "NMIs") R(PAGE_FAULT, "page faults")                     \
+	R(EXCEPTION, "exceptions") R(IRET, "IRET") R(SYSRET, "SYSRET") R(SWAPGS, "SWAPGS")         \
+	R(RDMSR, "RDMSR") R(WRMSR, "WRMSR") R(CR, "control registers")                             \
+	R(DR, "debug registers") R(TLB, "INVLPG, INVPCID") R(WAIT, "HLT, MWAIT")                   \
+	R(AC, "STAC, CLAC") R(TABLES, "descriptor tables") R(XSTATE, "extended state")             \
+	R(INT, "INT n") R(IO, "user ports") R(OTHER, "others") R(UNKNOWN, "unknown")
+
+#define R(name, text) MERCURY_RING1_##name,
+enum mercury_ring1_trap { MERCURY_RING1_TRAPS(R) MERCURY_RING1_TRAP_NR };
+#undef R
 #define MERCURY_TEXT 200
 
 /* A segment register with the part that no instruction shows, as the VMCS has it. */
 struct mercury_segment {
 	mer_u64 base;
 	mer_u32 limit, access_rights, selector, unused;
+};
+
+/* GDTR or IDTR as Linux is to see it. */
+struct mercury_table {
+	mer_u64 base;
+	mer_u32 limit, unused;
 };
 
 /* What a frame of Linux's maps to. Frame numbers count 4 KiB. */
@@ -193,7 +228,11 @@ struct mercury_cpu_shared {
 	mer_u64 forced;         /* times this CPU went native without the call                    */
 	mer_u64 asks_leave;     /* the VMM sends an NMI: leave virtual mode if still there        */
 	struct mercury_segment hidden[MERCURY_SEGMENTS_NR];
+	struct mercury_table gdtr, idtr; /* with hidden                                           */
 	struct mercury_page page;
+	mer_u64 unknown_rip;    /* ring1: the last fault that the emulator did not know           */
+	mer_u32 unknown_vector;
+	mer_u8 unknown_bytes[20];
 };
 
 #define MERCURY_LOG_SIZE 12288

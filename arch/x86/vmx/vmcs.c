@@ -154,7 +154,7 @@ static uint64_t guest_view(enum vmcs_field reg, enum vmcs_field shadow, enum vmc
 	return (insn_vmread(reg) & ~mask) | (insn_vmread(shadow) & mask);
 }
 
-void vmcs_read_state(const struct cpu *cpu, struct state *s)
+void vmcs_read_state(struct cpu *cpu, struct state *s)
 {
 	s->regs = cpu->regs;
 #define READ(field, member) s->member = insn_vmread(VMCS_##field);
@@ -171,8 +171,11 @@ void vmcs_read_state(const struct cpu *cpu, struct state *s)
 	s->cr4 = guest_view(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, VMCS_CR4_GUEST_HOST_MASK);
 }
 
-void vmx_read_hidden(struct mercury_segment *hidden)
+void vmx_read_hidden(struct cpu *cpu, struct mercury_cpu_shared *shared)
 {
+	struct mercury_segment *hidden = shared->hidden;
+
+	(void)cpu;
 #define READ_HIDDEN(name)                                                                          \
 	*hidden++ = (struct mercury_segment){                                                      \
 		.base = insn_vmread(VMCS_GUEST_##name##_BASE),                                     \
@@ -182,4 +185,8 @@ void vmx_read_hidden(struct mercury_segment *hidden)
 	};
 	MERCURY_SEGMENTS(READ_HIDDEN)
 #undef READ_HIDDEN
+	shared->gdtr = (struct mercury_table){ insn_vmread(VMCS_GUEST_GDTR_BASE),
+					       (uint32_t)insn_vmread(VMCS_GUEST_GDTR_LIMIT), 0 };
+	shared->idtr = (struct mercury_table){ insn_vmread(VMCS_GUEST_IDTR_BASE),
+					       (uint32_t)insn_vmread(VMCS_GUEST_IDTR_LIMIT), 0 };
 }

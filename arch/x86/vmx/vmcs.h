@@ -26,6 +26,6 @@ bool vmcs_write_constants(struct cpu *cpu, const struct vmcs_constants *constant
 bool vmcs_write_state(struct cpu *cpu, const struct state *state);
 
 /* Read Linux's state after a VM exit; the general-purpose registers are cpu->regs. */
-void vmcs_read_state(const struct cpu *cpu, struct state *state);
+void vmcs_read_state(struct cpu *cpu, struct state *state);
 
 #endif

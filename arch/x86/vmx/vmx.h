@@ -16,8 +16,8 @@ enum mercury_error vmx_p2m_init(struct cpu *cpu, struct p2m *p2m);
 /* A VM exit arrived; returns to resume Linux. */
 void vmx_handle_exit(struct cpu *cpu);
 
-/* The segment registers of the guest with their hidden parts; `hidden` has MERCURY_SEGMENTS_NR. */
-void vmx_read_hidden(struct mercury_segment *hidden);
+/* The guest's segment registers with their hidden parts, GDTR and IDTR, into the shared page. */
+void vmx_read_hidden(struct cpu *cpu, struct mercury_cpu_shared *shared);
 
 /* VMRESUME failed. */
 _Noreturn void vmx_resume_failed(struct cpu *cpu);

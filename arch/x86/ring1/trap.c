@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Traps: out of Linux, in the VMM itself, and those that may come anywhere. */
+#include "call.h"
+#include "mercury/console.h"
+#include "port.h"
+#include "ring1.h"
+#include "trap.h"
+#include "window.h"
+#include "x86/cr.h"
+#include "x86/vector.h"
+
+struct wait {
+	uint64_t start, end;
+};
+
+extern const struct wait ring1_waits[], ring1_waits_end[];         /* port.asm  */
+extern const char ring1_exit_check[], ring1_exit_iret[];           /* entry.asm */
+extern const char ring1_stubs[], ring1_stub_compat[], ring1_stub_sysenter[];
+
+static void count(struct cpu *cpu, enum mercury_ring1_trap kind)
+{
+	cpu_shared(cpu)->exits[kind]++;
+}
+
+/* --- Out of Linux ------------------------------------------------------------------------------- */
+
+/*
+ * INT n in user space through a gate that is not user space's. The processor asks our gates, of which
+ * three let it through.
+ */
+static bool forbidden_int(struct cpu *cpu, struct ring1_frame *f)
+{
+	const struct descriptor_table_register *idtr = &ring1_cpu(cpu)->idtr;
+	struct idt_gate gate;
+	unsigned int length = f->vector == VECTOR_BP || f->vector == VECTOR_OF ? 1 : 2;
+	uint64_t offset = f->vector * sizeof(gate);
+
+	if (!ring1_from_user(f) || !ring1_is_user_vector(f->vector))
+		return false;
+	if (offset + sizeof(gate) - 1 <= idtr->limit &&
+	    insn_copy_safe(&gate, (const void *)(idtr->base + offset), sizeof(gate)) &&
+	    (gate.access & SEGMENT_AR_DPL) == SEGMENT_AR_DPL)
+		return false;
+	f->rip -= length;
+	ring1_deliver(cpu, f, VECTOR_GP, f->vector << 3 | ERROR_CODE_IDT);
+	return true;
+}
+
+static enum mercury_ring1_trap kind_of(const struct ring1_frame *f)
+{
+	if (f->vector >= VECTOR_FIRST_INTERRUPT)
+		return f->vector == RING1_INT80 ? MERCURY_RING1_EXCEPTION : MERCURY_RING1_INTERRUPT;
+	return f->vector == VECTOR_PF ? MERCURY_RING1_PAGE_FAULT : MERCURY_RING1_EXCEPTION;
+}
+
+static bool is_ours(struct cpu *cpu, struct ring1_frame *f)
+{
+	if (f->vector != VECTOR_GP && f->vector != VECTOR_UD)
+		return false;
+	if (ring1_from_user(f))
+		return f->vector == VECTOR_GP && ring1_user_io(cpu, f);
+	return ring1_emulate(cpu, f);
+}
+
+void ring1_trap(struct ring1_frame *f)
+{
+	struct cpu *cpu = cpu_of_stack((uint64_t)f);
+	struct ring1_cpu *r = ring1_cpu(cpu);
+
+	/* In user space no NMI handler runs any more. */
+	if (ring1_from_user(f))
+		r->nmi_blocked = 0;
+	if (f->vector == VECTOR_PF)
+		r->cr2 = insn_read_cr2();
+	if (f->vector == VECTOR_NMI) {
+		count(cpu, MERCURY_RING1_NMI);
+		ring1_deliver_nmi(cpu, f);
+	} else if (!is_ours(cpu, f) && !forbidden_int(cpu, f)) {
+		count(cpu, kind_of(f));
+		ring1_deliver(cpu, f, f->vector, f->error_code);
+	}
+	/* What was latched while NMIs were blocked. */
+	if (r->nmi_latched && !r->nmi_blocked) {
+		r->nmi_latched = 0;
+		ring1_deliver_nmi(cpu, f);
+	}
+}
+
+void ring1_deliver_pending(struct ring1_frame *f)
+{
+	struct cpu *cpu = cpu_of_stack((uint64_t)f);
+	uint32_t pending = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
+
+	if (pending & PENDING_MC)
+		ring1_deliver(cpu, f, VECTOR_MC, 0);
+	if (pending & PENDING_NMI)
+		ring1_deliver_nmi(cpu, f);
+}
+
+/* --- In the VMM --------------------------------------------------------------------------------- */
+
+static void screen(const struct cpu *cpu, const struct ring1_frame *f)
+{
+	console_line("cpu %u: the VMM took exception %lu, error code %lx, at rip %016lx, rsp %016lx",
+		     cpu->index, f->vector, f->error_code, f->rip, f->rsp);
+	console_line("rax %016lx rbx %016lx rcx %016lx rdx %016lx", f->regs.rax, f->regs.rbx,
+		     f->regs.rcx, f->regs.rdx);
+	console_line("rsi %016lx rdi %016lx rbp %016lx", f->regs.rsi, f->regs.rdi, f->regs.rbp);
+}
+
+void ring1_root_trap(struct ring1_frame *f)
+{
+	struct cpu *cpu = cpu_of_stack((uint64_t)f);
+	struct ring1_cpu *r = ring1_cpu(cpu);
+
+	/* Interrupts are on in the waits only. */
+	if (f->vector >= VECTOR_FIRST_INTERRUPT) {
+		r->woken = f->vector;
+		f->rflags &= ~(uint64_t)RFLAGS_IF;
+		return;
+	}
+	/* Linux may not have read its own yet. */
+	r->fault = (struct ring1_fault){ f->vector, f->error_code, insn_read_cr2() };
+	if (f->vector == VECTOR_PF)
+		insn_write_cr2(r->cr2);
+	if (trap_fixup(&f->rip))
+		return;
+	screen(cpu, f);
+	vmm_fatal(cpu);
+}
+
+struct ring1_frame *ring1_iret_failed(struct ring1_frame *fault)
+{
+	struct cpu *cpu = cpu_of_stack((uint64_t)fault);
+	struct ring1_frame *f = ring1_frame(cpu);
+	/* The frame that IRETQ did not take is where it was; the rest overlaps that of the fault. */
+	uint64_t vector = fault->vector, error_code = fault->error_code;
+	struct regs regs = fault->regs;
+
+	f->regs = regs;
+	f->vector = vector;
+	f->error_code = error_code;
+	count(cpu, MERCURY_RING1_EXCEPTION);
+	ring1_deliver(cpu, f, vector, error_code);
+	return f;
+}
+
+/* --- NMI, #DB, #MC: anywhere -------------------------------------------------------------------- */
+
+/* In a stub: as if Linux had been interrupted at its own entry. */
+static bool finish_stub(struct cpu *cpu, struct ring1_frame *f)
+{
+	const char *page = cpu_slot(cpu, MERCURY_CPU_RING1_STUB);
+	struct ring1_cpu *r = ring1_cpu(cpu);
+	uint64_t offset = f->rip - (uint64_t)page, rsp = f->rsp;
+	struct ring1_iret *to = &r->syscall;
+
+	if (offset >= MERCURY_PAGE_SIZE)
+		return false;
+	if (offset >= (uint64_t)(ring1_stub_sysenter - ring1_stubs)) {
+		to = &r->sysenter;
+		rsp = to->rsp;
+		/* Behind the first instruction the flags are in our page, and may be spoilt here. */
+		if (offset > (uint64_t)(ring1_stub_sysenter - ring1_stubs))
+			f->rflags = to->rflags | RING1_IOPL;
+	} else {
+		if (offset >= (uint64_t)(ring1_stub_compat - ring1_stubs))
+			to = &r->compat;
+		/* Only behind the stub's second instruction RSP is in our page. */
+		if (rsp - (uint64_t)r < MERCURY_PAGE_SIZE)
+			rsp = to->rsp;
+		f->rflags = to->rflags;
+		f->regs.r11 &= ~RFLAGS_IOPL;
+	}
+	r->nmi_blocked = 0;
+	f->rip = to->rip;
+	f->cs = RING1_CS;
+	f->ss = RING1_SS;
+	f->rsp = rsp;
+	return true;
+}
+
+static bool in_exit(uint64_t rip)
+{
+	return rip >= (uint64_t)ring1_exit_check && rip <= (uint64_t)ring1_exit_iret;
+}
+
+/* Mark it for later, and see that later comes. */
+static void interrupt_root(struct cpu *cpu, struct ring1_frame *f)
+{
+	struct mercury_cpu_shared *shared = cpu_shared(cpu);
+	const struct wait *w;
+
+	/*
+	 * #DB: behind MOV SS with a data breakpoint it comes at the first instruction of our entry,
+	 * where Linux would ignore it as well. Its status is Linux's to find clear.
+	 */
+	if (f->vector == VECTOR_DB) {
+		insn_write_dr_safe(6, DR6_INIT);
+		return;
+	}
+	if (f->vector == VECTOR_NMI) {
+		__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);
+		shared->nmis_in_root++;
+	} else {
+		__atomic_or_fetch(&cpu->pending, PENDING_MC, __ATOMIC_RELAXED);
+		shared->mcs_in_root++;
+	}
+	if (in_exit(f->rip)) {
+		f->rip = (uint64_t)ring1_exit_check;
+		f->rsp = (uint64_t)ring1_frame(cpu);
+	}
+	for (w = ring1_waits; w < ring1_waits_end; w++)
+		if (f->rip >= w->start && f->rip < w->end)
+			f->rip = w->end;
+}
+
+struct ring1_frame *ring1_event(struct ring1_frame *f)
+{
+	struct cpu *cpu = cpu_of_stack((uint64_t)f);
+
+	if (!(f->cs & SELECTOR_RPL) && !finish_stub(cpu, f)) {
+		interrupt_root(cpu, f);
+		return NULL;
+	}
+	return __builtin_memcpy(ring1_frame(cpu), f, sizeof(*f));
+}
