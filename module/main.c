@@ -107,6 +107,9 @@ static int __init start_first(const struct mercury_header *header)
 		mercury_choose(*b);
 		error = start_vmm(header);
 	}
+	/* Why the better ones cannot be had is in the log. */
+	if (!error)
+		mercury_forget_reason();
 	return error;
 }
 

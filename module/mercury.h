@@ -171,6 +171,9 @@ void mercury_last_error(char *text, size_t size);
 /* Note why a command is refused. */
 void mercury_refuse(const char *format, ...) __printf(1, 2);
 
+/* What was refused does not matter any more. */
+void mercury_forget_reason(void);
+
 /* The reason noted last is why there is no backend. */
 void mercury_keep_backend_reason(void);
 const char *mercury_backend_reason(void);

@@ -40,6 +40,20 @@ static void show_exits(struct seq_file *m, unsigned int cpu)
 		   cpu, s->nmis_in_root, s->mcs_in_root, s->dropped_writes, s->forced);
 }
 
+/* The last fault at CPL 1 that the emulator had no answer for; Linux took it. */
+static void show_unknown(struct seq_file *m, unsigned int cpu)
+{
+	const struct mercury_cpu_shared *s = mercury_cpu_shared(cpu);
+
+	if (!s->unknown_rip)
+		return;
+	seq_printf(m, "unknown cpu%u: vector %u, bytes %15ph", cpu, s->unknown_vector,
+		   s->unknown_bytes);
+	if (mercury_may_see(m))
+		seq_printf(m, " at %pS", (void *)s->unknown_rip);
+	seq_puts(m, "\n");
+}
+
 static void show_memory(struct seq_file *m)
 {
 	struct mercury_memory memory;
@@ -63,8 +77,10 @@ static void show_vmm(struct seq_file *m)
 	cpus_read_lock();
 	for_each_online_cpu(cpu)
 		show_cpu(m, cpu);
-	for_each_online_cpu(cpu)
+	for_each_online_cpu(cpu) {
 		show_exits(m, cpu);
+		show_unknown(m, cpu);
+	}
 	cpus_read_unlock();
 	show_memory(m);
 	mercury_state_show(m);

@@ -21,6 +21,11 @@ void mercury_refuse(const char *format, ...)
 	spin_unlock(&reason_lock);
 }
 
+void mercury_forget_reason(void)
+{
+	mercury_refuse("none");
+}
+
 void mercury_last_error(char *text, size_t size)
 {
 	spin_lock(&reason_lock);

@@ -10,6 +10,7 @@
 #include "require.h"
 #include "ring1.h"
 #include "segment.h"
+#include "trap.h"
 #include "window.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -73,11 +74,10 @@ static void fill_idt(void)
 
 static void map_stubs(struct cpu *cpu)
 {
-	const char *page = cpu_slot(cpu, MERCURY_CPU_RING1_STUB);
+	uint64_t slot = MERCURY_WINDOW_CPUS + (uint64_t)cpu->index * MERCURY_CPU_SLOT;
 
-	*window_ptes((uint64_t)page - MERCURY_WINDOW_BASE) = window_pa(ring1_stubs) | PAGING_P |
-							     PAGING_A;
-	insn_invlpg((uint64_t)page);
+	*window_ptes(slot + MERCURY_CPU_RING1_STUB) = window_pa(ring1_stubs) | PAGING_P | PAGING_A;
+	insn_invlpg((uint64_t)cpu_slot(cpu, MERCURY_CPU_RING1_STUB));
 }
 
 static struct ring1_iret entry_frame(uint64_t rip, uint64_t rsp)
@@ -322,11 +322,15 @@ static enum mercury_error ring1_load(struct cpu *cpu, struct state *s)
 	insn_ring1_enter(cpu);
 }
 
-/* vo_native loads Linux's tables and the SYSENTER MSRs; what it does not know of goes here. */
+/*
+ * vo_native loads Linux's tables and the SYSENTER MSRs; what it does not know of goes here. Its TSS comes
+ * before its IDT, so the IDT in between is the one that uses no stack of the TSS.
+ */
 static void ring1_leave(struct cpu *cpu)
 {
 	const struct ring1_cpu *r = ring1_cpu(cpu);
 
+	insn_lidt(&idt_register);
 	insn_wrmsr(MSR_IA32_LSTAR, r->syscall.rip);
 	insn_wrmsr(MSR_IA32_CSTAR, r->compat.rip);
 	__builtin_memset(our_entries(cpu), 0, RING1_GDT_ENTRIES * sizeof(uint64_t));

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ring1: what user space may do that ends in a rare way out of the kernel, or in. Prints TAP; each
+ * answer is the one of a native Linux.
+ */
+#include <asm/ldt.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/ucontext.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static unsigned int tests, failures;
+
+static void is(const char *text, long got, long want)
+{
+	tests++;
+	printf("%sok %u - %s\n", got == want ? "" : "not ", tests, text);
+	if (got == want)
+		return;
+	failures++;
+	printf("# got %ld, expected %ld\n", got, want);
+}
+
+/* The signal that ends @function in a process of its own; 0 if it returns. */
+static int signal_of(void (*function)(void))
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		function();
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+/* --- Ports: the delay port reads and writes without an effect ------------------------------------- */
+
+#define PORT 0x80
+
+static void use_port(void)
+{
+	outb(0x5a, PORT);
+	inb(PORT);
+}
+
+static void use_port_immediate(void)
+{
+	asm volatile("in $0x80, %%al\n out %%al, $0x80" : : : "rax");
+}
+
+static void use_port_16(void)
+{
+	inw(PORT);
+}
+
+/* Reading 70h, 71h: the seconds of the clock, in BCD. */
+static long read_clock(void)
+{
+	outb(0, 0x70);
+	return inb(0x71);
+}
+
+static void ports(void)
+{
+	is("a port without permission is SIGSEGV", signal_of(use_port), SIGSEGV);
+	is("ioperm for one port", ioperm(PORT, 1, 1), 0);
+	is("that port can be used", signal_of(use_port), 0);
+	is("so it can by immediate", signal_of(use_port_immediate), 0);
+	is("two bytes of it cannot", signal_of(use_port_16), SIGSEGV);
+	is("ioperm for the clock", ioperm(0x70, 2, 1), 0);
+	is("the clock's seconds are BCD", (read_clock() & 0x0f) < 10 && read_clock() < 0x60, 1);
+	is("ioperm takes it back", ioperm(PORT, 1, 0) + ioperm(0x70, 2, 0), 0);
+	is("which holds", signal_of(use_port), SIGSEGV);
+	is("iopl(3)", iopl(3), 0);
+	is("all ports can be used", signal_of(use_port_16), 0);
+	is("iopl(0)", iopl(0), 0);
+	is("and none can", signal_of(use_port), SIGSEGV);
+}
+
+/* --- Gates ---------------------------------------------------------------------------------------- */
+
+static void int_2(void)
+{
+	asm volatile("int $2");
+}
+
+static void int_13(void)
+{
+	asm volatile("int $13");
+}
+
+static void int_20(void)
+{
+	asm volatile("int $0x20");
+}
+
+static void int_3(void)
+{
+	asm volatile("int3");
+}
+
+static void cli(void)
+{
+	asm volatile("cli");
+}
+
+static void hlt(void)
+{
+	asm volatile("hlt");
+}
+
+static void ud2(void)
+{
+	asm volatile("ud2");
+}
+
+/* No MSR of this number: in ring 1 it is the way into the VMM, which is not user space's. */
+static void wrmsr(void)
+{
+	asm volatile("wrmsr" : : "c" (0x4d455243), "a" (0), "d" (0), "D" (8));
+}
+
+static long int_80(void)
+{
+	long result;
+
+	/* getpid of the 32-bit table */
+	asm volatile("int $0x80" : "=a" (result) : "a" (20) : "memory", "r8", "r9", "r10", "r11");
+	return result;
+}
+
+static void gates(void)
+{
+	is("INT 2 is SIGSEGV", signal_of(int_2), SIGSEGV);
+	is("INT 13 is SIGSEGV", signal_of(int_13), SIGSEGV);
+	is("INT 20h is SIGSEGV", signal_of(int_20), SIGSEGV);
+	is("INT3 is SIGTRAP", signal_of(int_3), SIGTRAP);
+	is("CLI is SIGSEGV", signal_of(cli), SIGSEGV);
+	is("HLT is SIGSEGV", signal_of(hlt), SIGSEGV);
+	is("UD2 is SIGILL", signal_of(ud2), SIGILL);
+	is("WRMSR is SIGSEGV", signal_of(wrmsr), SIGSEGV);
+	is("INT 80h is a system call", int_80(), getpid());
+}
+
+/* --- Ways back that the kernel has to repair ------------------------------------------------------- */
+
+static unsigned long new_rip, new_cs_ss;
+
+static void change_frame(int number, siginfo_t *info, void *context)
+{
+	greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
+
+	(void)number, (void)info;
+	if (new_rip)
+		r[REG_RIP] = (greg_t)new_rip;
+	if (new_cs_ss)
+		r[REG_CSGSFS] = (greg_t)new_cs_ss;
+}
+
+/* Returns from a signal with what is set. */
+static void bad_return(void)
+{
+	struct sigaction action = { .sa_sigaction = change_frame, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGUSR1, &action, NULL);
+	raise(SIGUSR1);
+}
+
+#define FRAME(cs, ss) ((unsigned long)(cs) | (unsigned long)(ss) << 48)
+
+static int return_with(unsigned long rip, unsigned long cs_ss)
+{
+	new_rip = rip;
+	new_cs_ss = cs_ss;
+	return signal_of(bad_return);
+}
+
+static void returns(void)
+{
+	is("a return to an address not canonical", return_with(1ul << 63, 0), SIGSEGV);
+	is("a return to kernel space", return_with(0xffffffff81000000, 0), SIGSEGV);
+	is("a return with a CS beyond the GDT", return_with(0, FRAME(0xfff3, 0x2b)), SIGSEGV);
+	is("a return with CS of ring 1", return_with(0, FRAME(0x81, 0x89)), SIGSEGV);
+	is("a return with the data segment as CS", return_with(0, FRAME(0x2b, 0x2b)), SIGSEGV);
+	is("a return with an SS of the empty LDT", return_with(0, FRAME(0x33, 0x2f)), SIGSEGV);
+}
+
+/* --- ESPFIX: a 16-bit stack segment, from 64-bit code ----------------------------------------------- */
+
+static volatile sig_atomic_t came_back;
+static unsigned long kept[4];
+
+/* Back to 64-bit code with a stack of 64 bits, at the label. */
+static void on_trap(int number, siginfo_t *info, void *context)
+{
+	greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
+
+	(void)number, (void)info;
+	came_back = (r[REG_CSGSFS] >> 48 & 0xffff) == 0x7 && (r[REG_RSP] & 0xffff) == 0x1000;
+	r[REG_RIP] = (greg_t)kept[1];
+	r[REG_RSP] = (greg_t)kept[0];
+	r[REG_CSGSFS] = (greg_t)FRAME(0x33, 0x2b);
+}
+
+static void on_usr1(int number, siginfo_t *info, void *context)
+{
+	greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
+
+	(void)number, (void)info;
+	r[REG_RIP] = (greg_t)kept[2];
+	r[REG_RSP] = 0x1000;
+	r[REG_CSGSFS] = (greg_t)FRAME(0x33, 0x7);
+}
+
+static void sixteen_bit_stack(void)
+{
+	struct user_desc data = { .entry_number = 0, .limit = 0xffff, .contents = 0, .useable = 1 };
+	struct sigaction trap = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction usr1 = { .sa_sigaction = on_usr1, .sa_flags = SA_SIGINFO };
+	stack_t stack = { .ss_sp = malloc(65536), .ss_size = 65536 };
+	pid_t self = getpid();
+
+	if (syscall(SYS_modify_ldt, 0x11, &data, sizeof(data)) || sigaltstack(&stack, NULL))
+		return;
+	sigaction(SIGTRAP, &trap, NULL);
+	sigaction(SIGUSR1, &usr1, NULL);
+	/* kill() returns by the changed frame to the INT3, whose handler goes on behind it. */
+	asm volatile("push %%rbp\n push %%rbx\n"
+		     "mov %%rsp, %[sp]\n lea 2f(%%rip), %%rax\n mov %%rax, %[back]\n"
+		     "lea 1f(%%rip), %%rax\n mov %%rax, %[there]\n"
+		     "mov $62, %%eax\n syscall\n"
+		     "1: int3\n"
+		     "2: pop %%rbx\n pop %%rbp\n"
+		     : [sp] "=m" (kept[0]), [back] "=m" (kept[1]), [there] "=m" (kept[2])
+		     : "D" ((long)self), "S" ((long)SIGUSR1)
+		     : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+		       "memory", "cc");
+}
+
+static void espfix(void)
+{
+	unsigned int round;
+
+	for (round = 0; round < 20; round++) {
+		came_back = 0;
+		sixteen_bit_stack();
+		if (!came_back)
+			break;
+	}
+	is("20 returns to a 16-bit stack segment and back", round, 20);
+}
+
+/* --- A BPF program, translated to machine code ------------------------------------------------------ */
+
+static void filtered(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 77),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { 4, code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		_exit(1);
+	if (syscall(SYS_getppid) != -1 || errno != 77)
+		raise(SIGUSR2);
+	raise(SIGTERM);
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	ports();
+	gates();
+	returns();
+	espfix();
+	is("a seccomp filter filters", signal_of(filtered), SIGTERM);
+	printf("1..%u\n", tests);
+	return failures != 0;
+}

@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# ring1.sh ROUNDS [MODULE PARAMETERS]: Linux in ring 1: rare ways in and out of the kernel, the kernel
+# features that patch its text, CPU hotplug, NMIs; then switches under load.
+set -u
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+rounds=$1
+shift
+TRACING=/sys/kernel/tracing
+CPU1=/sys/devices/system/cpu/cpu1
+
+# put VALUE FILE
+put() {
+	echo "$1" > "$2"
+}
+
+# user_space MODE: the answers that were found natively first, which an emulator may get wrong.
+user_space() {
+	ring1 > "$WORK/now" 2>&1
+	[ -e "$WORK/native" ] || cp "$WORK/now" "$WORK/native"
+	if cmp -s "$WORK/now" "$WORK/native"; then
+		ok "$1: user space finds what it finds natively ($(grep -c '^ok' "$WORK/now") checks)"
+	else
+		not_ok "$1: user space finds what it finds natively" "$(diff "$WORK/native" "$WORK/now")"
+	fi
+	sed -n '/^not ok/{s/^/# natively too: /;p;}' "$WORK/native"
+	for kind in ia32 sysenter segment step watchpoint; do
+		succeeds "$1: workload $kind" workload --only $kind --rounds 20
+	done
+}
+
+# How often the probe was hit since the trace was cleared.
+hits() {
+	grep -c "mercury_probe" $TRACING/trace
+}
+
+kernel_features() {
+	succeeds "a module is loaded" modprobe msr
+	succeeds "and taken away" rmmod msr
+	succeeds "a kprobe is set" put "p:mercury_probe do_sys_openat2" $TRACING/kprobe_events
+	succeeds "and armed" put 1 $TRACING/events/kprobes/mercury_probe/enable
+	cat /proc/version > /dev/null
+	put 0 $TRACING/events/kprobes/mercury_probe/enable
+	succeeds "it was hit" test "$(hits)" -gt 0
+	succeeds "it is taken away" put "" $TRACING/kprobe_events
+	succeeds "the function tracer traces the whole kernel" put function $TRACING/current_tracer
+	true | cat
+	succeeds "and finds calls" test "$(head -n 2000 $TRACING/trace | wc -l)" -gt 1000
+	succeeds "it is switched off" put nop $TRACING/current_tracer
+	for value in 1 0 1 0; do
+		succeeds "a static key is $value" put $value /proc/sys/kernel/sched_schedstats
+	done
+	succeeds "the BPF compiler is on" put 1 /proc/sys/net/core/bpf_jit_enable
+}
+
+# Off and on in turn; what is virtual stays it.
+hotplug() {
+	[ -e $CPU1/online ] || return
+	for i in 1 2 3; do
+		succeeds "CPU 1 goes ($i)" put 0 $CPU1/online
+		succeeds "CPU 1 comes ($i)" put 1 $CPU1/online
+	done
+	succeeds "it came to where the others are" hv --expect virtual
+}
+
+# Every CPU but our own is asked by NMI for its backtrace; ours just says it.
+nmis() {
+	[ "$(nproc)" -gt 1 ] || return
+	before=$(awk '/NMI:/ { print $2 + $3 }' /proc/interrupts)
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		echo l > /proc/sysrq-trigger
+	done
+	sleep 1
+	after=$(awk '/NMI:/ { print $2 + $3 }' /proc/interrupts)
+	is "ten NMIs and no fewer were taken" "$((after - before))" 10
+}
+
+mount -t tracefs tracefs $TRACING 2> /dev/null
+user_space native
+succeeds "the module loads" modprobe mercury-vmx verify=1 "$@"
+is "the backend is ring1" "$(cat $CTL/backend)" ring1
+like "status says that it is ready" "$(cat $CTL/status)" \
+	"native, ready on * CPUs, ring1 (cooperative: Linux can write the VMM)"
+succeeds "it goes virtual" set_mode virtual
+succeeds "every CPU is in ring 1" hv --expect virtual
+like "status says what it is" "$(cat $CTL/status)" \
+	"virtual on * CPUs, ring1 (cooperative: Linux can write the VMM)"
+user_space virtual
+kernel_features
+hotplug
+nmis
+is "the emulator knew all it met" "$(field "unknown cpu0")$(field "unknown cpu1")" ""
+sed -n '/^traps/p; /^unknown/p' $PROC | sed 's/^/# /'
+succeeds "it goes native" set_mode native
+succeeds "every CPU is native" hv --expect native
+user_space "native again"
+succeeds "the module goes" rmmod mercury_vmx
+[ "$rounds" = 0 ] || sh switch.sh "$rounds" "$@"
+finish
