@@ -264,7 +264,6 @@ void fake_ring1_machine(void)
 
 void fake_ring1_enter(void)
 {
-	fake_boot();
 	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
 	assert_int_equal(fake.error, MERCURY_E_OK);
 }

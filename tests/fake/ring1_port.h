@@ -26,7 +26,7 @@ struct fake_ring1 {
 
 extern struct fake_ring1 fake_ring1;
 
-/* A new machine whose backend is ring 1, as Linux finds it once it is at CPL 1. */
+/* A new machine whose backend is ring 1; and Linux at CPL 1, after fake_boot(). */
 void fake_ring1_machine(void);
 void fake_ring1_enter(void);
 

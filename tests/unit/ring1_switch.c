@@ -55,6 +55,7 @@ static void linux_goes_on_at_cpl_1(void **unused)
 
 	(void)unused;
 	rsp = fake.cpu.gpr.rsp;
+	fake_boot();
 	fake_ring1_enter();
 	assert_int_equal(frame()->rip, (uint64_t)linux_at(LINUX_RETURN));
 	assert_int_equal(frame()->rsp, rsp);
@@ -72,6 +73,7 @@ static void tables_and_entries_are_the_vmms(void **unused)
 	const uint64_t *gdt;
 
 	(void)unused;
+	fake_boot();
 	fake_ring1_enter();
 	gdt = (const uint64_t *)fake.cpu.gdtr.base;
 	assert_int_equal(fake.cpu.gdtr.base, (uint64_t)linux_at(LINUX_GDT));
@@ -188,6 +190,7 @@ static void an_nmi_during_the_way_down_is_linuxs(void **unused)
 static void a_latched_nmi_goes_along_to_native(void **unused)
 {
 	(void)unused;
+	fake_boot();
 	fake_ring1_enter();
 	ring1_cpu(cpu())->nmi_blocked = 1;
 	ring1_cpu(cpu())->nmi_latched = 1;

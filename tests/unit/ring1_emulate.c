@@ -1,0 +1,614 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What becomes of a trap out of ring 1: the emulator, events for Linux, NMIs. On the fake port. */
+#include "unit.h"
+
+#include "call.h"
+#include "fake.h"
+#include "ring1/decode.h"
+#include "ring1/ring1.h"
+#include "ring1_port.h"
+#include "x86/cr.h"
+#include "x86/msr.h"
+#include "x86/segment.h"
+#include "x86/vector.h"
+
+#define HANDLER(vector) (UINT64_C(0xffffffff81a00000) + 0x10 * (vector))
+#define SP0 0x4000 /* in Linux's memory */
+#define CODE 0x10300
+#define USER_CS 0x33
+#define USER_SS 0x2b
+#define USER_RIP UINT64_C(0x401000)
+
+static struct cpu *cpu(void)
+{
+	return fake_vmm_cpu();
+}
+
+static struct ring1_cpu *own(void)
+{
+	return ring1_cpu(cpu());
+}
+
+static struct ring1_frame *frame(void)
+{
+	return ring1_frame(cpu());
+}
+
+static void set_gate(unsigned int vector, unsigned int ist, unsigned int dpl)
+{
+	struct idt_gate *gate = (struct idt_gate *)linux_at(LINUX_IDT) + vector;
+	uint64_t handler = HANDLER(vector);
+
+	*gate = (struct idt_gate){ .offset_15_0 = handler & 0xffff,
+				   .selector = 0x10,
+				   .ist = ist,
+				   .access = SEGMENT_AR_P | SEGMENT_TYPE_INTERRUPT_GATE |
+					     dpl << SEGMENT_AR_DPL_SHIFT,
+				   .offset_31_16 = handler >> 16 & 0xffff,
+				   .offset_63_32 = handler >> 32 };
+}
+
+/* Linux at CPL 1, about to execute what a test puts at CODE. */
+static int fresh(void **unused)
+{
+	struct tss64 *tss;
+	unsigned int i;
+
+	(void)unused;
+	fake_ring1_machine();
+	fake_boot();
+	for (i = 0; i < 256; i++)
+		set_gate(i, i == VECTOR_DF ? 1 : i == VECTOR_NMI ? 2 : 0, i == 3 || i == 0x80 ? 3 : 0);
+	tss = linux_at(LINUX_TSS);
+	tss->rsp[0] = (uint64_t)linux_at(SP0);
+	tss->io_map_base = 0xffff;
+	fake_ring1_enter();
+	frame()->rip = (uint64_t)linux_at(CODE);
+	return 0;
+}
+
+static void trap(unsigned int vector, uint64_t error_code)
+{
+	frame()->vector = vector;
+	frame()->error_code = error_code;
+	ring1_trap(frame());
+}
+
+#define EXECUTE(...)                                                                               \
+	do {                                                                                       \
+		static const uint8_t code[] = { __VA_ARGS__ };                                     \
+		memcpy(linux_at(CODE), code, sizeof(code));                                        \
+		trap(VECTOR_GP, 0);                                                                \
+	} while (0)
+
+#define assert_stepped(length)                                                                     \
+	assert_int_equal(frame()->rip, (uint64_t)linux_at(CODE) + (length))
+
+static void assert_delivered(unsigned int vector)
+{
+	assert_int_equal(frame()->rip, HANDLER(vector));
+	assert_int_equal(frame()->cs, 0x81);
+	assert_int_equal(frame()->ss, 0x89);
+	assert_int_equal(frame()->rflags & (RFLAGS_IF | RFLAGS_TF | RFLAGS_NT), 0);
+	assert_int_equal(frame()->rflags & RFLAGS_IOPL, RING1_IOPL);
+}
+
+static void from_user(void)
+{
+	frame()->cs = USER_CS;
+	frame()->ss = USER_SS;
+	frame()->rip = USER_RIP;
+	frame()->rsp = UINT64_C(0x7fff0000);
+	frame()->rflags = RFLAGS_FIXED1 | RFLAGS_IF | RING1_IOPL;
+}
+
+/* --- Events ------------------------------------------------------------------------------------- */
+
+static void an_interrupt_of_linux_looks_as_on_the_bare_machine(void **unused)
+{
+	uint64_t rsp = 0;
+	const uint64_t *stack;
+
+	(void)unused;
+	rsp = frame()->rsp;
+	frame()->rflags |= RFLAGS_IF;
+	trap(0x20, 0);
+	assert_delivered(0x20);
+	stack = (const uint64_t *)frame()->rsp;
+	assert_int_equal(stack[0], (uint64_t)linux_at(CODE));
+	assert_int_equal(stack[1], 0x10);
+	assert_int_equal(stack[2] & (RFLAGS_IOPL | RFLAGS_IF), RFLAGS_IF);
+	assert_int_equal(stack[3], rsp);
+	assert_int_equal(stack[4], 0x18);
+	assert_int_equal((uint64_t)(stack + 5), rsp & ~UINT64_C(15));
+}
+
+static void from_user_space_the_stack_is_that_of_the_tss(void **unused)
+{
+	const uint64_t *stack;
+
+	(void)unused;
+	from_user();
+	trap(VECTOR_PF, 6);
+	assert_delivered(VECTOR_PF);
+	stack = (const uint64_t *)frame()->rsp;
+	assert_int_equal(stack[0], 6);
+	assert_int_equal(stack[1], USER_RIP);
+	assert_int_equal(stack[2], USER_CS);
+	assert_int_equal(stack[3], RFLAGS_FIXED1 | RFLAGS_IF);
+	assert_int_equal(stack[5], USER_SS);
+	assert_int_equal((uint64_t)(stack + 6), (uint64_t)linux_at(SP0));
+}
+
+static void where_the_stack_faults_it_is_a_double_fault(void **unused)
+{
+	(void)unused;
+	fake_ring1.bad = frame()->rsp - 64;
+	fake_ring1.bad_end = frame()->rsp;
+	trap(0x20, 0);
+	assert_delivered(VECTOR_DF);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[1], (uint64_t)linux_at(CODE));
+}
+
+static void int_n_of_user_space_needs_linuxs_gate(void **unused)
+{
+	(void)unused;
+	set_gate(0x80, 0, 0);
+	from_user();
+	trap(0x80, 0);
+	assert_delivered(VECTOR_GP);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[0], 0x80 << 3 | 2);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[1], USER_RIP - 2);
+}
+
+static void a_return_to_linux_that_faults_is_linuxs_fault(void **unused)
+{
+	struct ring1_frame fault = { .vector = VECTOR_GP, .error_code = 0x28, .rip = 1 };
+	struct ring1_frame *f;
+
+	(void)unused;
+	from_user();
+	fault.regs = frame()->regs;
+	fault.regs.rax = 0x1234;
+	/* Below the frame of IRETQ, as the processor puts it. */
+	f = (struct ring1_frame *)((char *)cpu() - 48 - sizeof(fault));
+	*f = fault;
+	f = ring1_iret_failed(f);
+	assert_ptr_equal(f, frame());
+	assert_delivered(VECTOR_GP);
+	assert_int_equal(f->regs.rax, 0x1234);
+	assert_int_equal(((const uint64_t *)f->rsp)[0], 0x28);
+	assert_int_equal(((const uint64_t *)f->rsp)[1], USER_RIP);
+}
+
+/* --- NMI ---------------------------------------------------------------------------------------- */
+
+static void iretq_to(uint64_t rip)
+{
+	uint64_t *stack = linux_at(0x9000);
+
+	stack[0] = rip;
+	stack[1] = 0x10;
+	stack[2] = RFLAGS_FIXED1 | RFLAGS_IF;
+	stack[3] = (uint64_t)linux_at(0x9800);
+	stack[4] = 0x18;
+	frame()->rsp = (uint64_t)stack;
+	frame()->rip = (uint64_t)linux_at(CODE);
+	EXECUTE(0x48, 0xcf);
+}
+
+static void an_nmi_within_an_nmi_waits_for_iret(void **unused)
+{
+	(void)unused;
+	trap(VECTOR_NMI, 0);
+	assert_delivered(VECTOR_NMI);
+	trap(VECTOR_NMI, 0);
+	assert_int_equal(own()->nmi_latched, 1);
+	iretq_to(HANDLER(0x55));
+	/* At once, as if it had come where IRET went. */
+	assert_delivered(VECTOR_NMI);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[0], HANDLER(0x55));
+	assert_int_equal(own()->nmi_latched, 0);
+	iretq_to(HANDLER(0x56));
+	assert_int_equal(frame()->rip, HANDLER(0x56));
+}
+
+static void user_space_is_no_nmi_handler(void **unused)
+{
+	(void)unused;
+	from_user();
+	trap(VECTOR_NMI, 0);
+	assert_delivered(VECTOR_NMI);
+	from_user();
+	trap(VECTOR_NMI, 0);
+	assert_delivered(VECTOR_NMI);
+	assert_int_equal(own()->nmi_latched, 0);
+}
+
+/* A frame as the entries of NMI, #DB and #MC leave it, on a stack of theirs. */
+static struct ring1_frame *event(unsigned int vector, uint64_t rip, uint64_t cs, uint64_t rsp)
+{
+	struct ring1_frame *f = (struct ring1_frame *)&own()->stacks[0][RING1_IST_WORDS] - 1;
+
+	*f = (struct ring1_frame){ .regs = { .r11 = 0x3246 }, .vector = vector, .rip = rip,
+				   .cs = cs, .rflags = 0x46, .rsp = rsp };
+	return f;
+}
+
+extern const char ring1_exit_check[], ring1_exit_iret[];
+
+static void an_nmi_in_the_vmm_is_marked(void **unused)
+{
+	(void)unused;
+	assert_null(ring1_event(event(VECTOR_NMI, 0x1000, 0x10, 0x2000)));
+	assert_int_equal(cpu()->pending, PENDING_NMI);
+	ring1_deliver_pending(frame());
+	assert_delivered(VECTOR_NMI);
+	assert_int_equal(cpu()->pending, 0);
+}
+
+static void an_nmi_on_the_way_out_makes_it_start_over(void **unused)
+{
+	const uint64_t start = (uint64_t)ring1_exit_check, end = (uint64_t)ring1_exit_iret;
+	struct ring1_frame *f;
+	uint64_t rip;
+
+	(void)unused;
+	for (rip = start; rip <= end; rip++) {
+		f = event(VECTOR_NMI, rip, 0x10, (uint64_t)cpu() - 40);
+		assert_null(ring1_event(f));
+		assert_int_equal(f->rip, start);
+		assert_int_equal(f->rsp, (uint64_t)frame());
+	}
+	f = event(VECTOR_NMI, start - 1, 0x10, 0x2000);
+	assert_null(ring1_event(f));
+	assert_int_equal(f->rip, start - 1);
+}
+
+static void an_nmi_before_the_wait_ends_it(void **unused)
+{
+	struct ring1_frame *f;
+
+	(void)unused;
+	f = event(VECTOR_NMI, 0x6008, 0x10, 0x2000);
+	assert_null(ring1_event(f));
+	assert_int_equal(f->rip, 0x6010);
+}
+
+static void an_nmi_in_the_syscall_stub_is_one_at_linuxs_entry(void **unused)
+{
+	const uint64_t stub = (uint64_t)cpu_slot(cpu(), MERCURY_CPU_RING1_STUB);
+	const uint64_t user_rsp = UINT64_C(0x7ffd1000);
+
+	(void)unused;
+	/* Before the stub has changed RSP, and behind. */
+	assert_ptr_equal(ring1_event(event(VECTOR_NMI, stub, 0x10, user_rsp)), frame());
+	assert_int_equal(frame()->rsp, user_rsp);
+	assert_int_equal(frame()->rip, UINT64_C(0xffffffff81a00040));
+	assert_int_equal(frame()->cs, 0x81);
+	assert_int_equal(frame()->regs.r11, 0x0246);
+	assert_int_equal(frame()->rflags, RFLAGS_FIXED1 | RING1_IOPL);
+	own()->syscall.rsp = user_rsp + 8;
+	ring1_event(event(VECTOR_NMI, stub + 0x20, 0x10, (uint64_t)&own()->syscall));
+	assert_int_equal(frame()->rsp, user_rsp + 8);
+}
+
+static void a_single_step_into_sysenter_is_one_at_linuxs_entry(void **unused)
+{
+	const uint64_t stub = (uint64_t)cpu_slot(cpu(), MERCURY_CPU_RING1_STUB);
+	struct ring1_frame *f;
+
+	(void)unused;
+	f = event(VECTOR_DB, stub + FAKE_STUB_SYSENTER, 0x10, (uint64_t)&own()->sysenter.rsp);
+	f->rflags = RFLAGS_FIXED1 | RFLAGS_TF;
+	assert_ptr_equal(ring1_event(f), frame());
+	assert_int_equal(frame()->rip, UINT64_C(0xffffffff81a01000));
+	assert_int_equal(frame()->rsp, UINT64_C(0xfffffe0000003000));
+	assert_int_equal(frame()->rflags & RFLAGS_TF, RFLAGS_TF);
+}
+
+static void a_debug_trap_in_the_vmm_leaves_no_status(void **unused)
+{
+	(void)unused;
+	fake_ring1.dr[6] = 0xffff0ff1;
+	assert_null(ring1_event(event(VECTOR_DB, 0x1000, 0x10, 0x2000)));
+	assert_int_equal(fake_ring1.dr[6], DR6_INIT);
+	assert_int_equal(cpu()->pending, 0);
+}
+
+/* --- Instructions ------------------------------------------------------------------------------- */
+
+static void iretq_to_linux_itself(void **unused)
+{
+	(void)unused;
+	iretq_to(HANDLER(1));
+	assert_int_equal(frame()->rip, HANDLER(1));
+	assert_int_equal(frame()->cs, 0x81);
+	assert_int_equal(frame()->rsp, (uint64_t)linux_at(0x9800));
+	assert_int_equal(frame()->rflags, RFLAGS_FIXED1 | RFLAGS_IF | RING1_IOPL);
+}
+
+static void iretq_with_a_bad_frame_is_linuxs_to_repair(void **unused)
+{
+	uint64_t *stack = linux_at(0x9000);
+
+	(void)unused;
+	memset(stack, 0, 40);
+	stack[1] = 0xfff3;
+	frame()->rsp = (uint64_t)stack;
+	EXECUTE(0x48, 0xcf);
+	assert_delivered(VECTOR_GP);
+}
+
+static void sysret_to_64_bit_code(void **unused)
+{
+	(void)unused;
+	frame()->regs.rcx = USER_RIP;
+	frame()->regs.r11 = RFLAGS_FIXED1 | RFLAGS_IF | RFLAGS_IOPL | RFLAGS_VM;
+	EXECUTE(0x48, 0x0f, 0x07);
+	assert_int_equal(frame()->rip, USER_RIP);
+	assert_int_equal(frame()->cs, USER_CS);
+	assert_int_equal(frame()->ss, USER_SS);
+	assert_int_equal(frame()->rflags, RFLAGS_FIXED1 | RFLAGS_IF);
+}
+
+static void sysret_to_an_address_not_canonical_faults_in_linux(void **unused)
+{
+	(void)unused;
+	frame()->regs.rcx = UINT64_C(1) << 63;
+	EXECUTE(0x48, 0x0f, 0x07);
+	assert_delivered(VECTOR_GP);
+}
+
+static void msrs_that_hold_ours_read_as_linuxs(void **unused)
+{
+	(void)unused;
+	frame()->regs.rcx = MSR_IA32_LSTAR;
+	EXECUTE(0x0f, 0x32);
+	assert_stepped(2);
+	assert_int_equal(frame()->regs.rax, 0x81a00040);
+	assert_int_equal(frame()->regs.rdx, 0xffffffff);
+	frame()->regs.rax = 0x81b00000;
+	frame()->rip = (uint64_t)linux_at(CODE);
+	EXECUTE(0x0f, 0x30);
+	assert_int_equal(own()->syscall.rip, UINT64_C(0xffffffff81b00000));
+	assert_int_equal(fake_get_msr(MSR_IA32_LSTAR),
+			 (uint64_t)cpu_slot(cpu(), MERCURY_CPU_RING1_STUB));
+}
+
+static void an_msr_that_is_not_there_is_gp(void **unused)
+{
+	(void)unused;
+	own()->fault.vector = VECTOR_GP; /* as ring1_root_trap() leaves it */
+	frame()->regs.rcx = 0x12345;
+	EXECUTE(0x0f, 0x32);
+	assert_delivered(VECTOR_GP);
+}
+
+static void cr3_without_the_window_ends_ring_1(void **unused)
+{
+	int outcome;
+
+	(void)unused;
+	memcpy(linux_at(0x8000), linux_at(LINUX_ROOT), 4096);
+	((uint64_t *)linux_at(0x8000))[MERCURY_WINDOW_PML4_SLOT] = 0x77;
+	frame()->regs.rax = (uint64_t)linux_at(0x8000);
+	fake.armed = true;
+	outcome = setjmp(fake.jump);
+	if (!outcome)
+		EXECUTE(0x0f, 0x22, 0xd8);
+	assert_int_equal(outcome, FAKE_NATIVE);
+	/* In front of the instruction, which the bare machine executes. */
+	assert_int_equal(fake.cpu.rip, (uint64_t)linux_at(CODE));
+	assert_int_equal(cpu_shared(cpu())->forced, 1);
+}
+
+static void cr4_with_a_feature_not_carried_ends_ring_1(void **unused)
+{
+	int outcome;
+
+	(void)unused;
+	frame()->regs.rax = fake.cpu.cr4 | CR4_CET;
+	fake.armed = true;
+	outcome = setjmp(fake.jump);
+	if (!outcome)
+		EXECUTE(0x0f, 0x22, 0xe0);
+	assert_int_equal(outcome, FAKE_NATIVE);
+}
+
+static void halt_ends_with_the_interrupt(void **unused)
+{
+	(void)unused;
+	frame()->rflags |= RFLAGS_IF;
+	fake_ring1.wakes = 0x31;
+	EXECUTE(0xf4);
+	assert_delivered(0x31);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[0], (uint64_t)linux_at(CODE) + 1);
+}
+
+static void mwait_does_not_sleep_over_a_write(void **unused)
+{
+	uint64_t *flags = linux_at(0x9900);
+
+	(void)unused;
+	*flags = 0;
+	frame()->regs.rax = (uint64_t)flags;
+	memcpy(linux_at(CODE), (const uint8_t[]){ 0x0f, 0x01, 0xc8 }, 3);
+	trap(VECTOR_UD, 0);
+	assert_stepped(3);
+	*flags = 8;
+	frame()->rip = (uint64_t)linux_at(CODE);
+	memcpy(linux_at(CODE), (const uint8_t[]){ 0x0f, 0x01, 0xc9 }, 3);
+	trap(VECTOR_UD, 0);
+	assert_stepped(3);
+	assert_int_equal(fake_ring1.waits, 0);
+	*flags = 0;
+	frame()->rip = (uint64_t)linux_at(CODE);
+	trap(VECTOR_UD, 0);
+	assert_int_equal(fake_ring1.waits, 1);
+}
+
+static void stac_and_clac_change_ac(void **unused)
+{
+	(void)unused;
+	memcpy(linux_at(CODE), (const uint8_t[]){ 0x0f, 0x01, 0xcb }, 3);
+	trap(VECTOR_UD, 0);
+	assert_stepped(3);
+	assert_true(frame()->rflags & RFLAGS_AC);
+}
+
+static void a_single_step_over_an_instruction_traps_behind_it(void **unused)
+{
+	(void)unused;
+	frame()->rflags |= RFLAGS_TF;
+	EXECUTE(0x0f, 0x01, 0xf8);
+	assert_int_equal(fake_ring1.swapgs, 1);
+	assert_delivered(VECTOR_DB);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[0], (uint64_t)linux_at(CODE) + 3);
+	assert_true(fake_ring1.dr[6] & DR6_BS);
+}
+
+static void a_fault_of_the_operand_is_linuxs(void **unused)
+{
+	(void)unused;
+	fake_ring1.bad = 0x1000;
+	fake_ring1.bad_end = 0x2000;
+	frame()->regs.rdi = 0x1800;
+	EXECUTE(0x0f, 0x01, 0x07); /* sgdt (%rdi) */
+	assert_delivered(VECTOR_PF);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[0], 2);
+	assert_int_equal(fake_ring1.cr2, 0x1800);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[1], (uint64_t)linux_at(CODE));
+}
+
+static void sgdt_stores_linuxs(void **unused)
+{
+	struct descriptor_table_register *to = linux_at(0x9a00);
+
+	(void)unused;
+	frame()->regs.rdi = (uint64_t)to;
+	EXECUTE(0x0f, 0x01, 0x07);
+	assert_stepped(3);
+	assert_int_equal(to->limit, 0x7f);
+	assert_int_equal(to->base, (uint64_t)linux_at(LINUX_GDT));
+}
+
+static void what_is_not_known_is_forwarded_and_shown(void **unused)
+{
+	(void)unused;
+	EXECUTE(0x48, 0x8b, 0x00);
+	assert_delivered(VECTOR_GP);
+	assert_int_equal(cpu_shared(cpu())->exits[MERCURY_RING1_UNKNOWN], 1);
+	assert_int_equal(cpu_shared(cpu())->unknown_rip, (uint64_t)linux_at(CODE));
+	assert_int_equal(cpu_shared(cpu())->unknown_bytes[1], 0x8b);
+}
+
+static void a_known_instruction_with_the_other_fault_is_linuxs(void **unused)
+{
+	(void)unused;
+	/* RDTSCP on a processor without it. */
+	memcpy(linux_at(CODE), (const uint8_t[]){ 0x0f, 0x01, 0xf9 }, 3);
+	trap(VECTOR_UD, 0);
+	assert_delivered(VECTOR_UD);
+}
+
+/* --- Ports -------------------------------------------------------------------------------------- */
+
+static void user_code(const uint8_t *code, size_t n)
+{
+	from_user();
+	memcpy(linux_at(CODE), code, n);
+	frame()->rip = (uint64_t)linux_at(CODE);
+	frame()->regs.rdx = 0x81;
+	frame()->regs.rax = UINT64_C(0x1122334455667788);
+}
+
+static void allow_port_81(void)
+{
+	struct tss64 *tss = linux_at(LINUX_TSS);
+	uint8_t *bitmap = (uint8_t *)tss + sizeof(*tss);
+
+	tss->io_map_base = sizeof(*tss);
+	memset(bitmap, 0xff, 0x100);
+	bitmap[0x81 / 8] &= ~(1 << 1);
+}
+
+static void a_port_that_linux_allows_is_read(void **unused)
+{
+	static const uint8_t in_al[] = { 0xec };
+
+	(void)unused;
+	allow_port_81();
+	fake_ring1.port_value = 0x5a;
+	user_code(in_al, 1);
+	trap(VECTOR_GP, 0);
+	assert_stepped(1);
+	assert_int_equal(fake_ring1.port, 0x81);
+	assert_int_equal(frame()->regs.rax, UINT64_C(0x112233445566775a));
+}
+
+static void a_port_that_linux_does_not_allow_is_gp(void **unused)
+{
+	static const uint8_t in_ax[] = { 0x66, 0xed }, in_al[] = { 0xec };
+
+	(void)unused;
+	allow_port_81();
+	user_code(in_ax, 2);
+	trap(VECTOR_GP, 0);
+	assert_delivered(VECTOR_GP);
+	((struct tss64 *)linux_at(LINUX_TSS))->io_map_base = 0xffff;
+	user_code(in_al, 1);
+	trap(VECTOR_GP, 0);
+	assert_delivered(VECTOR_GP);
+	assert_int_equal(fake_ring1.port, 0);
+}
+
+static void privileged_instructions_of_user_space_are_not_emulated(void **unused)
+{
+	static const uint8_t swapgs[] = { 0x0f, 0x01, 0xf8 };
+
+	(void)unused;
+	allow_port_81();
+	user_code(swapgs, 3);
+	trap(VECTOR_GP, 0);
+	assert_delivered(VECTOR_GP);
+	assert_int_equal(fake_ring1.swapgs, 0);
+}
+
+#define T(name) cmocka_unit_test_setup(name, fresh)
+static const struct CMUnitTest tests[] = {
+	T(an_interrupt_of_linux_looks_as_on_the_bare_machine),
+	T(from_user_space_the_stack_is_that_of_the_tss),
+	T(where_the_stack_faults_it_is_a_double_fault),
+	T(int_n_of_user_space_needs_linuxs_gate),
+	T(a_return_to_linux_that_faults_is_linuxs_fault),
+	T(an_nmi_within_an_nmi_waits_for_iret),
+	T(user_space_is_no_nmi_handler),
+	T(an_nmi_in_the_vmm_is_marked),
+	T(an_nmi_on_the_way_out_makes_it_start_over),
+	T(an_nmi_before_the_wait_ends_it),
+	T(an_nmi_in_the_syscall_stub_is_one_at_linuxs_entry),
+	T(a_single_step_into_sysenter_is_one_at_linuxs_entry),
+	T(a_debug_trap_in_the_vmm_leaves_no_status),
+	T(iretq_to_linux_itself),
+	T(iretq_with_a_bad_frame_is_linuxs_to_repair),
+	T(sysret_to_64_bit_code),
+	T(sysret_to_an_address_not_canonical_faults_in_linux),
+	T(msrs_that_hold_ours_read_as_linuxs),
+	T(an_msr_that_is_not_there_is_gp),
+	T(cr3_without_the_window_ends_ring_1),
+	T(cr4_with_a_feature_not_carried_ends_ring_1),
+	T(halt_ends_with_the_interrupt),
+	T(mwait_does_not_sleep_over_a_write),
+	T(stac_and_clac_change_ac),
+	T(a_single_step_over_an_instruction_traps_behind_it),
+	T(a_fault_of_the_operand_is_linuxs),
+	T(sgdt_stores_linuxs),
+	T(what_is_not_known_is_forwarded_and_shown),
+	T(a_known_instruction_with_the_other_fault_is_linuxs),
+	T(a_port_that_linux_allows_is_read),
+	T(a_port_that_linux_does_not_allow_is_gp),
+	T(privileged_instructions_of_user_space_are_not_emulated),
+};
+
+UNIT_MAIN(tests)
