@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "ring1/decode.h"
+#include "ring1_kernels.h"
 
 #define BYTES(...) (const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })
 
@@ -87,6 +88,26 @@ static void what_linux_executes_is_known(void **unused)
 		    i.gpr != g->gpr)
 			fail_msg("%s: op %d length %u size %u reg %u gpr %u", g->text, i.op,
 				 i.length, i.size, i.reg, i.gpr);
+	}
+}
+
+#define K(op, text, ...) { text, BYTES(__VA_ARGS__), INSN_##op, 0, 0, 0 },
+static const struct golden kernels[] = { RING1_KERNELS(K) };
+#undef K
+
+static void what_debians_kernels_hold_is_known(void **unused)
+{
+	struct insn i;
+	size_t n;
+
+	(void)unused;
+	for (n = 0; n < sizeof(kernels) / sizeof(kernels[0]); n++) {
+		const struct golden *g = &kernels[n];
+
+		if (!insn_decode(g->bytes, g->n, true, &i))
+			fail_msg("%s is not known", g->text);
+		if (i.op != g->op || i.length != g->n)
+			fail_msg("%s: op %d, length %u", g->text, i.op, i.length);
 	}
 }
 
@@ -206,6 +227,7 @@ static void in_32_bit_code_only_ports_are_known(void **unused)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_linux_executes_is_known),
+	cmocka_unit_test(what_debians_kernels_hold_is_known),
 	cmocka_unit_test(a_cut_instruction_is_none),
 	cmocka_unit_test(every_instruction_has_a_golden),
 	cmocka_unit_test(others_are_not_ours),
