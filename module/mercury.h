@@ -27,10 +27,10 @@ const char *mercury_backend(void);
 
 struct mercury_backend {
 	const char *name;
-	const char *title;	/* in messages */
-	const char *nature;	/* what status says of it, where it is not the ordinary */
+	const char *title;  /* in messages */
+	const char *nature; /* what status says of it, where it is not the ordinary */
 	enum mercury_backend_id id;
-	bool takes_vmxe;	/* CR4.VMXE is set while virtual */
+	bool takes_vmxe;           /* CR4.VMXE is set while virtual */
 	unsigned long flags_shown; /* bits of RFLAGS that Linux sees otherwise while virtual */
 
 	/* At load and unload. 0 or -errno, the reason noted and logged. */

@@ -87,7 +87,8 @@ static int ring1_open(void)
 	int error = for_each_root(is_free);
 
 	if (error) {
-		mercury_refuse("PML4 slot 509, where the window belongs, is occupied by something else");
+		mercury_refuse(
+			"PML4 slot 509, where the window belongs, is occupied by something else");
 		return error;
 	}
 	is_hung = true;

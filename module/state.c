@@ -59,7 +59,7 @@ static bool verifying; /* for the command that runs */
 	M(DR3, 0, read_dr(3))                                                                      \
 	M(DR6, 0, read_dr(6))                                                                      \
 	M(DR7, 0, read_dr(7))                                                                      \
-	M(RFLAGS, 0, native_save_fl() & ~STATE_ARITHMETIC & ~mercury_chosen()->flags_shown)                                         \
+	M(RFLAGS, 0, native_save_fl() & ~STATE_ARITHMETIC & ~mercury_chosen()->flags_shown)        \
 	M(GDTR_BASE, 1, gdt.address)                                                               \
 	M(GDTR_LIMIT, 1, gdt.size)                                                                 \
 	M(IDTR_BASE, 1, idt.address)                                                               \

@@ -71,8 +71,8 @@ static void describe(char *text, size_t size)
 	const char *nature = mercury_chosen()->nature;
 
 	if (mercury_mode() == MERCURY_VIRTUAL)
-		scnprintf(text, size, "virtual on %u of %u CPUs%s%s", count_cpus(is_virtual), online,
-			  nature ? ", " : "", nature ?: "");
+		scnprintf(text, size, "virtual on %u of %u CPUs%s%s", count_cpus(is_virtual),
+			  online, nature ? ", " : "", nature ?: "");
 	else if (owned)
 		scnprintf(text, size,
 			  "native, cold: VMX owned by another on %u of %u CPUs (kvm_intel?)", owned,

@@ -155,7 +155,7 @@ struct mercury_boot {
 	mer_u64 user_cr3;   /* bits of CR3 that are set on the user half of PTI only              */
 	mer_u32 pool_pages; /* pages mapped at MERCURY_WINDOW_POOL                                */
 	mer_u32 nr_hidden;
-	mer_u32 backend;    /* MERCURY_BACKEND_*                                                  */
+	mer_u32 backend; /* MERCURY_BACKEND_*                                                  */
 	mer_u32 unused;
 	struct mercury_range hidden[MERCURY_MAX_HIDDEN];
 };
@@ -174,6 +174,7 @@ struct mercury_cpu_boot {
 #define MERCURY_EXIT_REASONS 80
 
 /* What is counted in ring 1 in place of exit reasons: R(NAME, for people). */
+/* clang-format off */
 #define MERCURY_RING1_TRAPS(R)                                                                     \
 	R(INTERRUPT, "interrupts") R(NMI, "NMIs") R(PAGE_FAULT, "page faults")                     \
 	R(EXCEPTION, "exceptions") R(IRET, "IRET") R(SYSRET, "SYSRET") R(SWAPGS, "SWAPGS")         \
@@ -181,6 +182,7 @@ struct mercury_cpu_boot {
 	R(DR, "debug registers") R(TLB, "INVLPG, INVPCID") R(WAIT, "HLT, MWAIT")                   \
 	R(AC, "STAC, CLAC") R(TABLES, "descriptor tables") R(XSTATE, "extended state")             \
 	R(INT, "INT n") R(IO, "user ports") R(OTHER, "others") R(UNKNOWN, "unknown")
+/* clang-format on */
 
 #define R(name, text) MERCURY_RING1_##name,
 enum mercury_ring1_trap { MERCURY_RING1_TRAPS(R) MERCURY_RING1_TRAP_NR };
@@ -230,7 +232,7 @@ struct mercury_cpu_shared {
 	struct mercury_segment hidden[MERCURY_SEGMENTS_NR];
 	struct mercury_table gdtr, idtr; /* with hidden                                           */
 	struct mercury_page page;
-	mer_u64 unknown_rip;    /* ring1: the last fault that the emulator did not know           */
+	mer_u64 unknown_rip; /* ring1: the last fault that the emulator did not know           */
 	mer_u32 unknown_vector;
 	mer_u8 unknown_bytes[20];
 };

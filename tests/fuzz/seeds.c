@@ -26,7 +26,8 @@ int main(int argc, char **argv)
 
 		snprintf(name, sizeof(name), "%s/kernel-%03zu", argv[1], i);
 		file = fopen(name, "w");
-		if (!file || fwrite(seeds[i].bytes, 1, seeds[i].n, file) != seeds[i].n || fclose(file)) {
+		if (!file || fwrite(seeds[i].bytes, 1, seeds[i].n, file) != seeds[i].n ||
+		    fclose(file)) {
 			perror(name);
 			return 1;
 		}

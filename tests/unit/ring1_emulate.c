@@ -58,7 +58,11 @@ static int fresh(void **unused)
 	fake_ring1_machine();
 	fake_boot();
 	for (i = 0; i < 256; i++)
-		set_gate(i, i == VECTOR_DF ? 1 : i == VECTOR_NMI ? 2 : 0, i == 3 || i == 0x80 ? 3 : 0);
+		set_gate(i,
+			 i == VECTOR_DF  ? 1 :
+			 i == VECTOR_NMI ? 2 :
+					   0,
+			 i == 3 || i == 0x80 ? 3 : 0);
 	tss = linux_at(LINUX_TSS);
 	tss->rsp[0] = (uint64_t)linux_at(SP0);
 	tss->io_map_base = 0xffff;
@@ -81,8 +85,7 @@ static void trap(unsigned int vector, uint64_t error_code)
 		trap(VECTOR_GP, 0);                                                                \
 	} while (0)
 
-#define assert_stepped(length)                                                                     \
-	assert_int_equal(frame()->rip, (uint64_t)linux_at(CODE) + (length))
+#define assert_stepped(length) assert_int_equal(frame()->rip, (uint64_t)linux_at(CODE) + (length))
 
 static void assert_delivered(unsigned int vector)
 {
@@ -230,8 +233,12 @@ static struct ring1_frame *event(unsigned int vector, uint64_t rip, uint64_t cs,
 {
 	struct ring1_frame *f = (struct ring1_frame *)&own()->stacks[0][RING1_IST_WORDS] - 1;
 
-	*f = (struct ring1_frame){ .regs = { .r11 = 0x3246 }, .vector = vector, .rip = rip,
-				   .cs = cs, .rflags = 0x46, .rsp = rsp };
+	*f = (struct ring1_frame){ .regs = { .r11 = 0x3246 },
+				   .vector = vector,
+				   .rip = rip,
+				   .cs = cs,
+				   .rflags = 0x46,
+				   .rsp = rsp };
 	return f;
 }
 

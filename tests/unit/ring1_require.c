@@ -44,8 +44,7 @@ static void each_row_refuses_with_its_sentence(void **unused)
 				continue;
 			facts = good;
 			facts.value[rows[i].fact] ^= UINT64_C(1) << bit;
-			if (!ring1_unmet(&facts) ||
-			    strcmp(ring1_unmet(&facts), rows[i].sentence))
+			if (!ring1_unmet(&facts) || strcmp(ring1_unmet(&facts), rows[i].sentence))
 				fail_msg("%s, bit %zu: \"%s\"", rows[i].name, bit,
 					 ring1_unmet(&facts));
 		}

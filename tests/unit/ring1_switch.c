@@ -132,8 +132,8 @@ static void everything_is_mapped_at_every_boundary(void **unused)
 	/* The window hangs in Linux's root. */
 	((uint64_t *)linux_at(LINUX_ROOT))[FAKE_WINDOW >> 39 & 511] =
 		((uint64_t *)cpu_slot(cpu(), MERCURY_CPU_ROOT))[FAKE_WINDOW >> 39 & 511];
-	((uint64_t *)linux_at(LINUX_ROOT))[(uint64_t)&mercury_boot >> 39 & 511] =
-		((uint64_t *)cpu_slot(cpu(), MERCURY_CPU_ROOT))[(uint64_t)&mercury_boot >> 39 & 511];
+	((uint64_t *)linux_at(LINUX_ROOT))[(uint64_t)&mercury_boot >> 39 & 511] = ((
+		uint64_t *)cpu_slot(cpu(), MERCURY_CPU_ROOT))[(uint64_t)&mercury_boot >> 39 & 511];
 	fake_boot();
 	fake.ops = 0;
 	assert_int_equal(fake_enter(), FAKE_VIRTUAL);

@@ -161,7 +161,8 @@ static enum ring1_insn group_7_register(const struct modrm *m, const struct pref
 {
 	switch (m->mod << 6 | m->reg << 3 | m->rm) {
 	case 0xc6:
-		return p->rep || p->repne || p->operand_16 ? INSN_UNKNOWN : INSN_WRMSR; /* WRMSRNS */
+		return p->rep || p->repne || p->operand_16 ? INSN_UNKNOWN :
+							     INSN_WRMSR; /* WRMSRNS */
 	case 0xc8:
 		return INSN_MONITOR;
 	case 0xc9:
@@ -183,7 +184,7 @@ static enum ring1_insn group_7_register(const struct modrm *m, const struct pref
 static enum ring1_insn group_7(struct reader *r, const struct prefixes *p, struct insn *insn)
 {
 	static const enum ring1_insn ops[8] = { INSN_SGDT, INSN_SIDT, INSN_LGDT, INSN_LIDT,
-						INSN_SMSW, 0,	      INSN_LMSW, INSN_INVLPG };
+						INSN_SMSW, 0,         INSN_LMSW, INSN_INVLPG };
 	struct modrm m = read_modrm(r);
 
 	if (m.mod == 3 && m.reg != 4 && m.reg != 6)
@@ -320,7 +321,10 @@ bool insn_decode(const uint8_t *bytes, size_t n, bool long_mode, struct insn *in
 	struct prefixes p = { 0 };
 	uint8_t opcode = read_prefixes(&r, long_mode, &p);
 
-	*insn = (struct insn){ .gpr = INSN_NO_REG, .size = p.rex & REX_W ? 8 : p.operand_16 ? 2 : 4 };
+	*insn = (struct insn){ .gpr = INSN_NO_REG,
+			       .size = p.rex & REX_W ? 8 :
+				       p.operand_16  ? 2 :
+						       4 };
 	if (r.cut || p.lock)
 		return false;
 	if (is_in_out(opcode))

@@ -11,6 +11,7 @@
 #define INSN_MAX 15
 
 /* What the emulator knows, by name; the instruction's own, but where several are one to it. */
+/* clang-format off */
 #define RING1_INSNS(I)                                                                             \
 	I(UNKNOWN)                                                                                 \
 	I(SWAPGS) I(IRET) I(SYSRET) I(RDMSR) I(WRMSR)                                              \
@@ -18,6 +19,7 @@
 	I(INVLPG) I(INVPCID) I(INVD) I(WBINVD) I(HLT) I(CLAC) I(STAC) I(MONITOR) I(MWAIT)          \
 	I(SGDT) I(SIDT) I(LGDT) I(LIDT) I(SLDT) I(STR) I(LLDT) I(LTR) I(MOV_SREG)                  \
 	I(XSAVES) I(XRSTORS) I(XSETBV) I(RDTSC) I(RDTSCP) I(RDPMC) I(INT) I(UD2) I(IN) I(OUT)
+/* clang-format on */
 
 #define I(name) INSN_##name,
 enum ring1_insn { RING1_INSNS(I) INSN_NR };
@@ -29,18 +31,18 @@ enum ring1_insn { RING1_INSNS(I) INSN_NR };
 struct insn_memory {
 	uint8_t base, index; /* register numbers, or INSN_NO_REG                                  */
 	uint8_t scale;
-	bool rip_relative;   /* the base is the address of the next instruction                   */
-	bool gs, fs;         /* a segment whose base is not 0                                     */
-	bool address_32;     /* the sum is cut to 32 bits                                         */
+	bool rip_relative; /* the base is the address of the next instruction                   */
+	bool gs, fs;       /* a segment whose base is not 0                                     */
+	bool address_32;   /* the sum is cut to 32 bits                                         */
 	int32_t displacement;
 };
 
 struct insn {
 	enum ring1_insn op;
 	uint8_t length;
-	uint8_t size;  /* bytes of the operand, where it has a choice: 1, 2, 4, 8                 */
-	uint8_t reg;   /* number of the control, debug or segment register; INT: the vector       */
-	uint8_t gpr;   /* number of the general-purpose register, or INSN_NO_REG: memory          */
+	uint8_t size; /* bytes of the operand, where it has a choice: 1, 2, 4, 8                 */
+	uint8_t reg;  /* number of the control, debug or segment register; INT: the vector       */
+	uint8_t gpr;  /* number of the general-purpose register, or INSN_NO_REG: memory          */
 	bool immediate; /* IN, OUT: the port is `port`, else in DX                                */
 	uint8_t port;
 	struct insn_memory memory;

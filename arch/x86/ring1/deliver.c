@@ -17,7 +17,7 @@ struct pushed {
 	uint64_t error_code, rip, cs, rflags, rsp, ss;
 };
 
-#define HAS_ERROR_CODE(vector) ((vector) < 32 && VECTORS_WITH_ERROR_CODE >> (vector) & 1)
+#define HAS_ERROR_CODE(vector) ((vector) < 32 && VECTORS_WITH_ERROR_CODE >> (vector)&1)
 
 static bool read_gate(struct cpu *cpu, unsigned int vector, struct idt_gate *gate)
 {
@@ -88,8 +88,7 @@ static bool deliver(struct cpu *cpu, struct ring1_frame *f, unsigned int vector,
 	return true;
 }
 
-void ring1_deliver(struct cpu *cpu, struct ring1_frame *f, unsigned int vector,
-		   uint64_t error_code)
+void ring1_deliver(struct cpu *cpu, struct ring1_frame *f, unsigned int vector, uint64_t error_code)
 {
 	if (deliver(cpu, f, vector, error_code))
 		return;

@@ -24,7 +24,8 @@ void emulate_set(struct ring1_frame *f, unsigned int number, uint64_t value, uns
 	uint64_t *reg = number == NUMBER_OF_RSP ? &f->rsp : &f->regs.by_number[number];
 
 	if (size < 4)
-		*reg = (*reg & ~UINT64_C(0) << 8 * size) | (value & ((UINT64_C(1) << 8 * size) - 1));
+		*reg = (*reg & ~UINT64_C(0) << 8 * size) |
+		       (value & ((UINT64_C(1) << 8 * size) - 1));
 	else
 		*reg = size == 4 ? (uint32_t)value : value;
 }
@@ -193,9 +194,11 @@ static enum answer call(struct cpu *cpu, struct ring1_frame *f, const struct ins
 	uint64_t number = f->regs.rdi;
 
 	f->rip += i->length;
-	f->regs.rax = number < MERCURY_CALL_NR ?
-			      vmm_dispatch(cpu, (enum mercury_call)number, f->regs.rsi, f->regs.rdx) :
-			      MERCURY_E_BAD_CALL;
+	if (number == MERCURY_CALL_LEAVE)
+		cpu->leaves_by_call = true;
+	f->regs.rax = number < MERCURY_CALL_NR ? vmm_dispatch(cpu, (enum mercury_call)number,
+							      f->regs.rsi, f->regs.rdx) :
+						 MERCURY_E_BAD_CALL;
 	return GONE;
 }
 
@@ -346,8 +349,9 @@ static enum answer invlpg(struct cpu *cpu, struct ring1_frame *f, const struct i
 static enum answer invpcid(struct cpu *cpu, struct ring1_frame *f, const struct insn *i)
 {
 	(void)cpu;
-	return insn_invpcid_safe(emulate_get(f, i->reg), (const void *)emulate_address(f, i)) ? DONE :
-												FAULT;
+	return insn_invpcid_safe(emulate_get(f, i->reg), (const void *)emulate_address(f, i)) ?
+		       DONE :
+		       FAULT;
 }
 
 /* INVD would lose what others wrote. */

@@ -9,8 +9,7 @@
 #include "x86/msr.h"
 #include "x86/msr_bits.h"
 
-#define REQUIREMENT(name, fact, mask, value, sentence)                                             \
-	{ RING1_FACT_##fact, mask, value, sentence },
+#define REQUIREMENT(name, fact, mask, value, sentence) { RING1_FACT_##fact, mask, value, sentence },
 
 static const struct requirement {
 	enum ring1_fact fact;

@@ -169,14 +169,16 @@ static void show_segment(struct mercury_segment *to, const struct segment *s)
 
 void ring1_read_hidden(struct cpu *cpu, struct mercury_cpu_shared *shared)
 {
-	struct mercury_segment *to = shared->hidden;
 	struct state s;
+	/* As MERCURY_SEGMENTS has them. */
+	const struct segment *const segments[MERCURY_SEGMENTS_NR] = {
+		&s.es, &s.cs, &s.ss, &s.ds, &s.fs, &s.gs, &s.ldtr, &s.tr,
+	};
+	unsigned int i;
 
 	read_segments(ring1_cpu(cpu), &s);
-#define SHOW_ES(segment) show_segment(to++, &s.segment);
-	SHOW_ES(es) SHOW_ES(cs) SHOW_ES(ss) SHOW_ES(ds) SHOW_ES(fs) SHOW_ES(gs) SHOW_ES(ldtr)
-	SHOW_ES(tr)
-#undef SHOW_ES
+	for (i = 0; i < MERCURY_SEGMENTS_NR; i++)
+		show_segment(&shared->hidden[i], segments[i]);
 	shared->gdtr = (struct mercury_table){ s.gdtr.base, s.gdtr.limit, 0 };
 	shared->idtr = (struct mercury_table){ s.idtr.base, s.idtr.limit, 0 };
 }
@@ -200,11 +202,13 @@ static enum mercury_error ring1_audit(struct cpu *cpu, const struct state *s)
 		return cpu_refuse(cpu, MERCURY_E_BAD_STATE, 0,
 				  "this CPU could not be prepared: load the module again");
 	if (s->cs.selector != LINUX_CS)
-		return refuse_state(cpu, s->cs.selector, "the kernel's code segment is another one");
+		return refuse_state(cpu, s->cs.selector,
+				    "the kernel's code segment is another one");
 	if (s->gdtr.limit != LINUX_GDT_LIMIT)
 		return refuse_state(cpu, s->gdtr.limit, "the GDT's limit is another one");
 	for (i = 1; i <= RING1_GDT_ENTRIES; i++) {
-		const uint64_t *entry = (const uint64_t *)(s->gdtr.base + LINUX_GDT_LIMIT + 1) + i - 1;
+		const uint64_t *entry =
+			(const uint64_t *)(s->gdtr.base + LINUX_GDT_LIMIT + 1) + i - 1;
 
 		if (*entry)
 			return refuse_state(cpu, *entry, "something lies behind the GDT");

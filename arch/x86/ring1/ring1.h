@@ -72,9 +72,9 @@ struct ring1_cpu {
 	uint16_t tr, ss;
 	const struct tss64 *tss_linux;
 	uint32_t tss_limit;
-	uint64_t cr2;          /* of Linux's last page fault                                      */
-	uint32_t woken;        /* the interrupt that ended HLT or MWAIT                           */
-	uint64_t monitored;    /* address of the last MONITOR, and what was there                 */
+	uint64_t cr2;       /* of Linux's last page fault                                      */
+	uint32_t woken;     /* the interrupt that ended HLT or MWAIT                           */
+	uint64_t monitored; /* address of the last MONITOR, and what was there                 */
 	uint64_t monitored_value;
 	struct ring1_fault fault;
 	uint64_t roots[RING1_ROOTS]; /* page tables seen to hold the window                       */

@@ -13,8 +13,8 @@ struct wait {
 	uint64_t start, end;
 };
 
-extern const struct wait ring1_waits[], ring1_waits_end[];         /* port.asm  */
-extern const char ring1_exit_check[], ring1_exit_iret[];           /* entry.asm */
+extern const struct wait ring1_waits[], ring1_waits_end[]; /* port.asm  */
+extern const char ring1_exit_check[], ring1_exit_iret[];   /* entry.asm */
 extern const char ring1_stubs[], ring1_stub_compat[], ring1_stub_sysenter[];
 
 static void count(struct cpu *cpu, enum mercury_ring1_trap kind)

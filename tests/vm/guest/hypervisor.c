@@ -22,12 +22,13 @@
  */
 static bool kernel_is_in_ring_1(void)
 {
-	char *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *page =
+		mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t flags;
 
 	if (page == MAP_FAILED)
 		return false;
-	asm volatile("movb $1, (%1)\n pushf\n pop %0" : "=r" (flags) : "r" (page) : "memory");
+	asm volatile("movb $1, (%1)\n pushf\n pop %0" : "=r"(flags) : "r"(page) : "memory");
 	munmap(page, PAGE_SIZE);
 	return flags & IOPL;
 }

@@ -132,7 +132,7 @@ static void ud2(void)
 /* No MSR of this number: in ring 1 it is the way into the VMM, which is not user space's. */
 static void wrmsr(void)
 {
-	asm volatile("wrmsr" : : "c" (0x4d455243), "a" (0), "d" (0), "D" (8));
+	asm volatile("wrmsr" : : "c"(0x4d455243), "a"(0), "d"(0), "D"(8));
 }
 
 static long int_80(void)
@@ -140,7 +140,7 @@ static long int_80(void)
 	long result;
 
 	/* getpid of the 32-bit table */
-	asm volatile("int $0x80" : "=a" (result) : "a" (20) : "memory", "r8", "r9", "r10", "r11");
+	asm volatile("int $0x80" : "=a"(result) : "a"(20) : "memory", "r8", "r9", "r10", "r11");
 	return result;
 }
 
@@ -246,8 +246,8 @@ static void sixteen_bit_stack(void)
 		     "mov $62, %%eax\n syscall\n"
 		     "1: int3\n"
 		     "2: pop %%rbx\n pop %%rbp\n"
-		     : [sp] "=m" (kept[0]), [back] "=m" (kept[1]), [there] "=m" (kept[2])
-		     : "D" ((long)self), "S" ((long)SIGUSR1)
+		     : [sp] "=m"(kept[0]), [back] "=m"(kept[1]), [there] "=m"(kept[2])
+		     : "D"((long)self), "S"((long)SIGUSR1)
 		     : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
 		       "memory", "cc");
 }
