@@ -106,6 +106,8 @@ static int __init start_first(const struct mercury_header *header)
 			continue;
 		mercury_choose(*b);
 		error = start_vmm(header);
+		if (error == -ENODEV)
+			mercury_keep_backend_reason();
 	}
 	/* Why the better ones cannot be had is in the log. */
 	if (!error)
@@ -121,7 +123,7 @@ static int __init start_backend(void)
 
 	if (error != -ENODEV || strcmp(backend, "auto"))
 		return error;
-	mercury_keep_backend_reason();
+	mercury_refuse("%s", mercury_backend_reason());
 	pr_warn("no usable backend: Linux stays native\n");
 	return 0;
 }

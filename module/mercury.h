@@ -174,7 +174,7 @@ void mercury_refuse(const char *format, ...) __printf(1, 2);
 /* What was refused does not matter any more. */
 void mercury_forget_reason(void);
 
-/* The reason noted last is why there is no backend. */
+/* The reason noted last is why one more backend cannot be had. */
 void mercury_keep_backend_reason(void);
 const char *mercury_backend_reason(void);
 

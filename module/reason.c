@@ -8,7 +8,7 @@
 
 static DEFINE_SPINLOCK(reason_lock);
 static char reason[MERCURY_REASON] = "none";
-static char backend_reason[MERCURY_REASON];
+static char backend_reason[MERCURY_REASON]; /* of one backend after the other */
 
 void mercury_refuse(const char *format, ...)
 {
@@ -35,7 +35,11 @@ void mercury_last_error(char *text, size_t size)
 
 void mercury_keep_backend_reason(void)
 {
-	mercury_last_error(backend_reason, sizeof(backend_reason));
+	size_t used = strlen(backend_reason);
+
+	if (used)
+		used += scnprintf(backend_reason + used, sizeof(backend_reason) - used, "; ");
+	mercury_last_error(backend_reason + used, sizeof(backend_reason) - used);
 }
 
 const char *mercury_backend_reason(void)

@@ -98,6 +98,9 @@ static int ring1_open(void)
 /* Everything of every PCID, what the processor knows of page tables' upper levels too. */
 static void flush(void *unused)
 {
+	/* Every 64-bit CPU has it, and Linux sets it. */
+	if (WARN_ON_ONCE(!(__read_cr4() & X86_CR4_PGE)))
+		return;
 	cr4_update_irqsoff(0, X86_CR4_PGE);
 	cr4_update_irqsoff(X86_CR4_PGE, 0);
 }

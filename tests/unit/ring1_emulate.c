@@ -323,6 +323,45 @@ static void a_debug_trap_in_the_vmm_leaves_no_status(void **unused)
 	assert_int_equal(cpu()->pending, 0);
 }
 
+static enum fake_outcome root_trap(unsigned int vector)
+{
+	struct ring1_frame *f = event(vector, 0x1000, 0x10, (uint64_t)frame() - 256);
+	int outcome;
+
+	fake.armed = true;
+	outcome = setjmp(fake.jump);
+	if (!outcome) {
+		ring1_root_trap(f);
+		outcome = FAKE_RETURNED;
+	}
+	fake.armed = false;
+	return (enum fake_outcome)outcome;
+}
+
+static void a_fault_of_the_vmm_makes_the_cpu_native(void **unused)
+{
+	(void)unused;
+	assert_int_equal(root_trap(VECTOR_GP), FAKE_NATIVE);
+	assert_int_equal(fake.cpu.rip, (uint64_t)linux_at(CODE));
+}
+
+static void a_double_fault_of_the_vmm_stops_the_cpu(void **unused)
+{
+	(void)unused;
+	assert_int_equal(root_trap(VECTOR_DF), FAKE_STOPPED);
+}
+
+static void a_cpu_that_comes_leaves_the_idt_alone(void **unused)
+{
+	struct idt_gate *idt;
+
+	(void)unused;
+	idt = (struct idt_gate *)fake.cpu.idtr.base;
+	idt[5].reserved = 0x77;
+	assert_int_equal(vo_ring1.prepare(cpu()), MERCURY_E_OK);
+	assert_int_equal(idt[5].reserved, 0x77);
+}
+
 /* --- Instructions ------------------------------------------------------------------------------- */
 
 static void iretq_to_linux_itself(void **unused)
@@ -597,6 +636,9 @@ static const struct CMUnitTest tests[] = {
 	T(an_nmi_in_the_syscall_stub_is_one_at_linuxs_entry),
 	T(a_single_step_into_sysenter_is_one_at_linuxs_entry),
 	T(a_debug_trap_in_the_vmm_leaves_no_status),
+	T(a_fault_of_the_vmm_makes_the_cpu_native),
+	T(a_double_fault_of_the_vmm_stops_the_cpu),
+	T(a_cpu_that_comes_leaves_the_idt_alone),
 	T(iretq_to_linux_itself),
 	T(iretq_with_a_bad_frame_is_linuxs_to_repair),
 	T(sysret_to_64_bit_code),

@@ -52,11 +52,13 @@ static unsigned int ist_of(unsigned int vector)
 	return 0;
 }
 
-/* The same for every CPU, whoever comes first. */
+/* The same for every CPU. Once: when a CPU comes later, others take their interrupts by it. */
 static void fill_idt(void)
 {
 	unsigned int i;
 
+	if (idt[VECTORS - 1].access)
+		return;
 	for (i = 0; i < VECTORS; i++) {
 		uint64_t entry = (uint64_t)ring1_entries + (uint64_t)i * ENTRY_BYTES;
 

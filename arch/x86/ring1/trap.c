@@ -126,6 +126,9 @@ void ring1_root_trap(struct ring1_frame *f)
 	if (trap_fixup(&f->rip))
 		return;
 	screen(cpu, f);
+	/* Its frame has overwritten Linux's. */
+	if (f->vector == VECTOR_DF)
+		cpu->entered = false;
 	vmm_fatal(cpu);
 }
 

@@ -252,10 +252,22 @@ static void sixteen_bit_stack(void)
 		       "memory", "cc");
 }
 
+static bool has_16_bit_segments(void)
+{
+	struct user_desc data = { .entry_number = 0, .limit = 0xffff, .useable = 1 };
+
+	return syscall(SYS_modify_ldt, 0x11, &data, sizeof(data)) == 0;
+}
+
 static void espfix(void)
 {
 	unsigned int round;
 
+	/* CONFIG_X86_16BIT, without which there is no ESPFIX either. */
+	if (!has_16_bit_segments()) {
+		printf("# this kernel has no 16-bit segments\n");
+		return;
+	}
 	for (round = 0; round < 20; round++) {
 		came_back = 0;
 		sixteen_bit_stack();
