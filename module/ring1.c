@@ -38,7 +38,7 @@ static u64 *slot_of(pgd_t *pgd, unsigned int half)
 }
 
 /* Of all roots, with `function` until one says no. Those of efi_mm exist with EFI only. */
-static int for_each_root(int (*function)(pgd_t *pgd))
+static int all_roots(int (*function)(pgd_t *pgd))
 {
 	struct page *page;
 	int error;
@@ -84,7 +84,7 @@ static int take_down(pgd_t *pgd)
 
 static int ring1_open(void)
 {
-	int error = for_each_root(is_free);
+	int error = all_roots(is_free);
 
 	if (error) {
 		mercury_refuse(
@@ -92,7 +92,7 @@ static int ring1_open(void)
 		return error;
 	}
 	is_hung = true;
-	return for_each_root(hang);
+	return all_roots(hang);
 }
 
 /* Everything of every PCID, what the processor knows of page tables' upper levels too. */
@@ -109,7 +109,7 @@ static void ring1_close(void)
 {
 	if (!is_hung)
 		return;
-	for_each_root(take_down);
+	all_roots(take_down);
 	on_each_cpu(flush, NULL, 1);
 	is_hung = false;
 }

@@ -204,8 +204,7 @@ static void read_state(struct machine_state *state)
 	STATE_REGISTERS(READ_REGISTER)
 	STATE_MSRS(READ_MSR)
 	/* An NMI may take this CPU native in between, and then the VMM does not answer. */
-	if (!mercury_cpu_shared(smp_processor_id())->is_virtual ||
-	    !read_hidden(state))
+	if (!mercury_cpu_shared(smp_processor_id())->is_virtual || !read_hidden(state))
 		read_segments(&state->value[ITEMS_PLAIN]);
 }
 

@@ -36,7 +36,7 @@ static const struct backend {
 				    NULL },
 };
 
-static const struct backend *backend(void)
+static const struct backend *chosen(void)
 {
 	return &backends[mercury_boot.backend];
 }
@@ -60,7 +60,7 @@ static enum mercury_error call_init_cpu(struct cpu *cpu, uint64_t arg0, uint64_t
 {
 	/* Again, for a CPU that comes back: what was built for it is not relied on. */
 	if (cpu->mode != MODE_COLD && cpu->mode != MODE_NATIVE)
-		backend()->vo->discard(cpu);
+		chosen()->vo->discard(cpu);
 	cpu_init(cpu, (uint32_t)arg0, (const struct mercury_cpu_boot *)arg1);
 	return MERCURY_E_OK;
 }
@@ -77,10 +77,10 @@ static enum mercury_error call_map(struct cpu *cpu, uint64_t arg0, uint64_t arg1
 {
 	enum mercury_error error = MERCURY_E_OK;
 
-	if (!backend()->p2m_init)
+	if (!chosen()->p2m_init)
 		return MERCURY_E_UNSUPPORTED;
 	if (!machine_p2m.root)
-		error = backend()->p2m_init(cpu, &machine_p2m);
+		error = chosen()->p2m_init(cpu, &machine_p2m);
 	if (!error)
 		error = p2m_map_identity(&machine_p2m, arg0, arg1);
 	publish_pool();
@@ -102,16 +102,16 @@ static enum mercury_error call_hide(struct cpu *cpu, uint64_t arg0, uint64_t arg
 
 static enum mercury_error call_prepare(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
-	enum mercury_error error = backend()->vo->probe(cpu);
+	enum mercury_error error = chosen()->vo->probe(cpu);
 
 	(void)arg0, (void)arg1;
-	return error ? error : backend()->vo->prepare(cpu);
+	return error ? error : chosen()->vo->prepare(cpu);
 }
 
 static enum mercury_error call_audit(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
 	(void)arg0, (void)arg1;
-	return switch_vote(cpu, &cpu->state, &vo_native, backend()->vo);
+	return switch_vote(cpu, &cpu->state, &vo_native, chosen()->vo);
 }
 
 static enum mercury_error call_discard(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
@@ -123,7 +123,7 @@ static enum mercury_error call_discard(struct cpu *cpu, uint64_t arg0, uint64_t 
 static enum mercury_error call_enter(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
 	(void)arg0, (void)arg1;
-	return switch_execute(cpu, &cpu->state, &vo_native, backend()->vo);
+	return switch_execute(cpu, &cpu->state, &vo_native, chosen()->vo);
 }
 
 static enum mercury_error call_leave(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
@@ -133,13 +133,13 @@ static enum mercury_error call_leave(struct cpu *cpu, uint64_t arg0, uint64_t ar
 		return cpu_refuse(cpu, MERCURY_E_P2M, machine_p2m.foreign,
 				  "%lu pages of the P2M are not the identity; end what uses it first",
 				  machine_p2m.foreign);
-	return switch_execute(cpu, &cpu->state, backend()->vo, &vo_native);
+	return switch_execute(cpu, &cpu->state, chosen()->vo, &vo_native);
 }
 
 static enum mercury_error call_hidden(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
 	(void)arg0, (void)arg1;
-	backend()->read_hidden(cpu, cpu_shared(cpu));
+	chosen()->read_hidden(cpu, cpu_shared(cpu));
 	return MERCURY_E_OK;
 }
 
@@ -194,7 +194,7 @@ enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_
  */
 static bool takes_event(const struct state *s, struct event *event)
 {
-	bool interrupted = backend()->event_in_delivery && backend()->event_in_delivery(event);
+	bool interrupted = chosen()->event_in_delivery && chosen()->event_in_delivery(event);
 
 	if (state_is_user(s)) {
 		if (!interrupted)
@@ -210,7 +210,7 @@ void vmm_force_native(struct cpu *cpu)
 	struct event event = { 0 };
 	bool takes;
 
-	backend()->read_state(cpu, s);
+	chosen()->read_state(cpu, s);
 	s->returns_result = false;
 	takes = takes_event(s, &event);
 	if (!native_can_return(cpu, s, takes ? &event : NULL)) {
@@ -223,18 +223,18 @@ void vmm_force_native(struct cpu *cpu)
 			     cpu->index, machine_p2m.foreign);
 	cpu_shared(cpu)->forced++;
 	cpu_shared(cpu)->asks_leave = s->takes_nmi;
-	if (backend()->take_back)
-		backend()->take_back(cpu);
+	if (chosen()->take_back)
+		chosen()->take_back(cpu);
 	if (event.vector == VECTOR_NMI)
 		__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);
-	backend()->vo->leave(cpu);
+	chosen()->vo->leave(cpu);
 	vo_native.load(cpu, s);
 	insn_stop();
 }
 
 static void vmm_leave(struct cpu *cpu)
 {
-	backend()->vo->leave(cpu);
+	chosen()->vo->leave(cpu);
 	cpu_shared(cpu)->is_virtual = 0;
 	cpu->mode = MODE_PREPARED;
 }
@@ -254,7 +254,7 @@ _Noreturn void vmm_shut_down(struct cpu *cpu)
 
 _Noreturn void vmm_enter_failed(struct cpu *cpu)
 {
-	backend()->vo->leave(cpu);
+	chosen()->vo->leave(cpu);
 	state_set_result(&cpu->state, MERCURY_E_ENTRY);
 	vo_native.load(cpu, &cpu->state);
 	insn_stop();

@@ -17,7 +17,7 @@ struct pushed {
 	uint64_t error_code, rip, cs, rflags, rsp, ss;
 };
 
-#define HAS_ERROR_CODE(vector) ((vector) < 32 && VECTORS_WITH_ERROR_CODE >> (vector)&1)
+#define HAS_ERROR_CODE(vector) ((vector) < 32 && X86_BIT32(vector) & VECTORS_WITH_ERROR_CODE)
 
 static bool read_gate(struct cpu *cpu, unsigned int vector, struct idt_gate *gate)
 {

@@ -194,8 +194,6 @@ static enum answer call(struct cpu *cpu, struct ring1_frame *f, const struct ins
 	uint64_t number = f->regs.rdi;
 
 	f->rip += i->length;
-	if (number == MERCURY_CALL_LEAVE)
-		cpu->leaves_by_call = true;
 	f->regs.rax = number < MERCURY_CALL_NR ? vmm_dispatch(cpu, (enum mercury_call)number,
 							      f->regs.rsi, f->regs.rdx) :
 						 MERCURY_E_BAD_CALL;

@@ -257,7 +257,8 @@ static void load_tables(struct cpu *cpu, const struct state *s)
 
 static uint64_t stub(struct cpu *cpu, const char *label)
 {
-	return (uint64_t)cpu_slot(cpu, MERCURY_CPU_RING1_STUB) + (uint64_t)(label - ring1_stubs);
+	return (uint64_t)cpu_slot(cpu, MERCURY_CPU_RING1_STUB) + (uint64_t)label -
+	       (uint64_t)ring1_stubs;
 }
 
 /* SYSCALL and SYSENTER end in our stubs; what Linux wrote is in the frames these go on with. */

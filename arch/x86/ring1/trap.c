@@ -150,6 +150,12 @@ struct ring1_frame *ring1_iret_failed(struct ring1_frame *fault)
 
 /* --- NMI, #DB, #MC: anywhere -------------------------------------------------------------------- */
 
+/* Where a stub begins in its page. */
+static uint64_t stub_offset(const char *stub)
+{
+	return (uint64_t)stub - (uint64_t)ring1_stubs;
+}
+
 /* In a stub: as if Linux had been interrupted at its own entry. */
 static bool finish_stub(struct cpu *cpu, struct ring1_frame *f)
 {
@@ -160,14 +166,14 @@ static bool finish_stub(struct cpu *cpu, struct ring1_frame *f)
 
 	if (offset >= MERCURY_PAGE_SIZE)
 		return false;
-	if (offset >= (uint64_t)(ring1_stub_sysenter - ring1_stubs)) {
+	if (offset >= stub_offset(ring1_stub_sysenter)) {
 		to = &r->sysenter;
 		rsp = to->rsp;
 		/* Behind the first instruction the flags are in our page, and may be spoilt here. */
-		if (offset > (uint64_t)(ring1_stub_sysenter - ring1_stubs))
+		if (offset > stub_offset(ring1_stub_sysenter))
 			f->rflags = to->rflags | RING1_IOPL;
 	} else {
-		if (offset >= (uint64_t)(ring1_stub_compat - ring1_stubs))
+		if (offset >= stub_offset(ring1_stub_compat))
 			to = &r->compat;
 		/* Only behind the stub's second instruction RSP is in our page. */
 		if (rsp - (uint64_t)r < MERCURY_PAGE_SIZE)

@@ -2,7 +2,7 @@
 /* Unexported symbols by name: a kprobe knows where kallsyms_lookup_name() is, which knows the rest. */
 #include <linux/kprobes.h>
 
-#include "symbols.h"
+#include "compat/symbols.h"
 
 typedef unsigned long (*lookup_fn)(const char *name);
 
@@ -18,17 +18,28 @@ static lookup_fn find_lookup(void)
 	return lookup;
 }
 
+#define S(name, type, required) { #name, required },
+static const struct {
+	const char *name;
+	bool required;
+} names[] = { MERCURY_SYMBOLS(S) };
+#undef S
+
+/* One address for each, in the order of the list. */
+static_assert(sizeof(struct mercury_symbols) == ARRAY_SIZE(names) * sizeof(unsigned long));
+
 const char *mercury_symbols_find(struct mercury_symbols *symbols)
 {
+	unsigned long *addresses = (unsigned long *)symbols;
 	lookup_fn lookup = find_lookup();
+	unsigned int i;
 
 	if (!lookup)
 		return "kallsyms_lookup_name";
-#define S(name, type, required)                                                                    \
-	symbols->name = (type)lookup(#name);                                                       \
-	if (required && !symbols->name)                                                            \
-		return #name;
-	MERCURY_SYMBOLS(S)
-#undef S
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		addresses[i] = lookup(names[i].name);
+		if (names[i].required && !addresses[i])
+			return names[i].name;
+	}
 	return NULL;
 }
