@@ -2,46 +2,36 @@
 /* The P2M's tree: walk, split, collapse, protect, hide. What an entry looks like, the format knows. */
 #include <stddef.h>
 
-#include "mercury/p2m.h"
-#include "mercury/pool.h"
+#include "mercury/p2m_tree.h"
 
-#define PAGE_SHIFT 12
-#define ORDER_STEP 9
+#define ALONE (1u << 31) /* of the lock; the rest counts those who share it */
 
-static void lock(struct p2m *p2m)
+void p2m_lock(struct p2m *p2m)
 {
-	while (__atomic_exchange_n(&p2m->lock, 1, __ATOMIC_ACQUIRE))
-		while (__atomic_load_n(&p2m->lock, __ATOMIC_RELAXED))
+	while (__atomic_fetch_or(&p2m->lock, ALONE, __ATOMIC_ACQUIRE) & ALONE)
+		while (__atomic_load_n(&p2m->lock, __ATOMIC_RELAXED) & ALONE)
 			;
+	while (__atomic_load_n(&p2m->lock, __ATOMIC_ACQUIRE) != ALONE)
+		;
 }
 
-static void unlock(struct p2m *p2m)
+void p2m_unlock(struct p2m *p2m)
 {
-	__atomic_store_n(&p2m->lock, 0, __ATOMIC_RELEASE);
+	__atomic_fetch_and(&p2m->lock, ~ALONE, __ATOMIC_RELEASE);
 }
 
-static uint64_t pages_of(uint32_t order)
+void p2m_lock_shared(struct p2m *p2m)
 {
-	return 1ull << order;
+	while (__atomic_fetch_add(&p2m->lock, 1, __ATOMIC_ACQUIRE) & ALONE) {
+		__atomic_fetch_sub(&p2m->lock, 1, __ATOMIC_RELAXED);
+		while (__atomic_load_n(&p2m->lock, __ATOMIC_RELAXED) & ALONE)
+			;
+	}
 }
 
-static uint64_t *slot(uint64_t *table, uint64_t gfn, uint32_t order)
+void p2m_unlock_shared(struct p2m *p2m)
 {
-	return &table[gfn >> order & (P2M_ENTRIES - 1)];
-}
-
-/* Another CPU's page walk may read the entry at any time: one store, after the table it points to. */
-static void write_entry(uint64_t *entry, uint64_t value)
-{
-	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
-}
-
-static uint64_t *table_of(const struct p2m *p2m, uint64_t entry, uint32_t order)
-{
-	struct p2m_page page;
-
-	p2m->format->decode(entry, order, &page);
-	return pool_page(page.mfn << PAGE_SHIFT);
+	__atomic_fetch_sub(&p2m->lock, 1, __ATOMIC_RELEASE);
 }
 
 /* The entry that maps `gfn`, or the empty one where the walk ends; *order says of which level. */
@@ -50,18 +40,18 @@ static uint64_t *find(const struct p2m *p2m, uint64_t gfn, uint32_t *order)
 	uint64_t *table = p2m->root;
 
 	for (*order = P2M_ORDER_ROOT;; *order -= ORDER_STEP) {
-		uint64_t *entry = slot(table, gfn, *order);
+		uint64_t *entry = p2m_slot(table, gfn, *order);
 
 		if (!p2m->format->is_present(*entry) || p2m->format->is_leaf(*entry, *order))
 			return entry;
-		table = table_of(p2m, *entry, *order);
+		table = p2m_table_of(p2m, *entry, *order);
 	}
 }
 
 static uint64_t foreign_pages(uint64_t gfn, const struct p2m_page *page)
 {
-	gfn &= ~(pages_of(page->order) - 1);
-	return page->mfn == gfn && page->access == P2M_ALL ? 0 : pages_of(page->order);
+	gfn &= ~(p2m_pages_of(page->order) - 1);
+	return page->mfn == gfn && page->access == P2M_ALL ? 0 : p2m_pages_of(page->order);
 }
 
 /* Is it a hidden page: the zero page, or the sink for the moment of a dropped write? */
@@ -72,22 +62,31 @@ static bool is_ours(const struct p2m *p2m, const struct p2m_page *page)
 	return page->order == P2M_ORDER_4K && (pa == p2m->zero_pa || pa == p2m->sink_pa);
 }
 
-/* Replace a leaf of `order` by a table of leaves that say the same. */
-static enum mercury_error split_leaf(struct p2m *p2m, uint64_t *entry, uint32_t order)
+uint64_t *p2m_split_table(struct p2m *p2m, uint64_t entry, uint32_t order)
 {
 	uint64_t *table = pool_alloc();
 	struct p2m_page page;
 	int i;
 
 	if (!table)
-		return MERCURY_E_NO_MEMORY;
-	p2m->format->decode(*entry, order, &page);
+		return NULL;
+	p2m->format->decode(entry, order, &page);
 	page.order = order - ORDER_STEP;
 	for (i = 0; i < P2M_ENTRIES; i++) {
 		table[i] = p2m->format->make_leaf(&page);
-		page.mfn += pages_of(page.order);
+		page.mfn += p2m_pages_of(page.order);
 	}
-	write_entry(entry, p2m->format->make_table(pool_pa(table)));
+	return table;
+}
+
+/* Replace a leaf of `order` by a table of leaves that say the same. */
+static enum mercury_error split_leaf(struct p2m *p2m, uint64_t *entry, uint32_t order)
+{
+	uint64_t *table = p2m_split_table(p2m, *entry, order);
+
+	if (!table)
+		return MERCURY_E_NO_MEMORY;
+	p2m_write_entry(entry, p2m->format->make_table(pool_pa(table)));
 	return MERCURY_E_OK;
 }
 
@@ -99,30 +98,32 @@ static uint64_t *unshare_hidden(struct p2m *p2m, uint64_t *entry)
 	if (!table)
 		return NULL;
 	__builtin_memcpy(table, p2m->hidden, MERCURY_PAGE_SIZE);
-	write_entry(entry, p2m->format->make_table(pool_pa(table)));
+	p2m_write_entry(entry, p2m->format->make_table(pool_pa(table)));
 	return table;
 }
 
 /* The entry of level `order` for `gfn`, made by adding tables and splitting leaves on the way. */
 static enum mercury_error descend(struct p2m *p2m, uint64_t gfn, uint32_t order, uint64_t **entry)
 {
-	uint32_t at = P2M_ORDER_ROOT;
+	uint32_t at = P2M_ORDER_ROOT, i;
 	uint64_t *table = p2m->root;
 
-	for (*entry = slot(table, gfn, at); at > order; *entry = slot(table, gfn, at)) {
+	i = gfn >> P2M_ORDER_ROOT;
+	p2m->root_entries = p2m->root_entries > i ? p2m->root_entries : i + 1;
+	for (*entry = p2m_slot(table, gfn, at); at > order; *entry = p2m_slot(table, gfn, at)) {
 		if (!p2m->format->is_present(**entry)) {
 			uint64_t *fresh = pool_alloc();
 
 			if (!fresh)
 				return MERCURY_E_NO_MEMORY;
-			write_entry(*entry, p2m->format->make_table(pool_pa(fresh)));
+			p2m_write_entry(*entry, p2m->format->make_table(pool_pa(fresh)));
 		} else if (p2m->format->is_leaf(**entry, at)) {
 			enum mercury_error error = split_leaf(p2m, *entry, at);
 
 			if (error)
 				return error;
 		}
-		table = table_of(p2m, **entry, at);
+		table = p2m_table_of(p2m, **entry, at);
 		if (table == p2m->hidden) {
 			table = unshare_hidden(p2m, *entry);
 			if (!table)
@@ -148,7 +149,7 @@ static void free_below(struct p2m *p2m, uint64_t gfn, uint64_t entry, uint32_t o
 			p2m->foreign -= foreign_pages(gfn, &page);
 		return;
 	}
-	table = table_of(p2m, entry, order);
+	table = p2m_table_of(p2m, entry, order);
 	if (table == p2m->hidden)
 		return;
 	for (i = 0; i < P2M_ENTRIES; i++)
@@ -164,8 +165,8 @@ static enum mercury_error set_locked(struct p2m *p2m, uint64_t gfn, const struct
 	if (error)
 		return error;
 	old = *entry;
-	write_entry(entry, p2m->format->make_leaf(page));
-	free_below(p2m, gfn & ~(pages_of(page->order) - 1), old, page->order);
+	p2m_write_entry(entry, p2m->format->make_leaf(page));
+	free_below(p2m, gfn & ~(p2m_pages_of(page->order) - 1), old, page->order);
 	p2m->foreign += foreign_pages(gfn, page);
 	return MERCURY_E_OK;
 }
@@ -195,8 +196,8 @@ enum mercury_error p2m_init(struct p2m *p2m, const struct p2m_format *format, co
 
 static bool type_of_pages(const struct p2m *p2m, uint64_t mfn, uint32_t order, uint32_t *type)
 {
-	return p2m->format->type_of(p2m->types, mfn << PAGE_SHIFT, pages_of(order) << PAGE_SHIFT,
-				    type);
+	return p2m->format->type_of(p2m->types, mfn << PAGE_SHIFT,
+				    p2m_pages_of(order) << PAGE_SHIFT, type);
 }
 
 /* The largest block at `gfn` that is aligned, within `pages` and of one memory type. */
@@ -205,8 +206,9 @@ static void largest_block(const struct p2m *p2m, uint64_t gfn, uint64_t pages,
 {
 	page->mfn = gfn;
 	page->access = P2M_ALL;
+	page->frozen = false;
 	for (page->order = p2m->format->max_order; page->order; page->order -= ORDER_STEP) {
-		uint64_t size = pages_of(page->order);
+		uint64_t size = p2m_pages_of(page->order);
 
 		if (!(gfn & (size - 1)) && size <= pages &&
 		    type_of_pages(p2m, gfn, page->order, &page->type))
@@ -220,41 +222,55 @@ enum mercury_error p2m_map_identity(struct p2m *p2m, uint64_t start, uint64_t en
 	uint64_t gfn = start >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
 	enum mercury_error error = MERCURY_E_OK;
 
-	lock(p2m);
+	p2m_lock(p2m);
 	while (gfn < last && !error) {
 		struct p2m_page page;
 
 		largest_block(p2m, gfn, last - gfn, &page);
 		error = set_locked(p2m, gfn, &page);
-		gfn += pages_of(page.order);
+		gfn += p2m_pages_of(page.order);
 	}
-	unlock(p2m);
+	p2m_unlock(p2m);
 	return error;
+}
+
+bool p2m_look(const struct p2m *p2m, uint64_t gfn, struct p2m_page *page)
+{
+	const uint64_t *table = p2m->root;
+	uint64_t entry;
+
+	/* Who shares the lock may split a leaf meanwhile: each entry is read once. */
+	for (page->order = P2M_ORDER_ROOT;; page->order -= ORDER_STEP) {
+		entry = __atomic_load_n(&table[gfn >> page->order & (P2M_ENTRIES - 1)],
+					__ATOMIC_ACQUIRE);
+		if (!p2m->format->is_present(entry))
+			return false;
+		if (p2m->format->is_leaf(entry, page->order))
+			break;
+		table = p2m_table_of(p2m, entry, page->order);
+	}
+	p2m->format->decode(entry, page->order, page);
+	page->mfn += gfn & (p2m_pages_of(page->order) - 1);
+	return true;
 }
 
 bool p2m_lookup(struct p2m *p2m, uint64_t gfn, struct p2m_page *page)
 {
-	uint64_t entry;
 	bool present;
 
-	lock(p2m);
-	entry = *find(p2m, gfn, &page->order);
-	present = p2m->format->is_present(entry);
-	unlock(p2m);
-	if (!present)
-		return false;
-	p2m->format->decode(entry, page->order, page);
-	page->mfn += gfn & (pages_of(page->order) - 1);
-	return true;
+	p2m_lock(p2m);
+	present = p2m_look(p2m, gfn, page);
+	p2m_unlock(p2m);
+	return present;
 }
 
 enum mercury_error p2m_set(struct p2m *p2m, uint64_t gfn, const struct p2m_page *page)
 {
 	enum mercury_error error;
 
-	lock(p2m);
+	p2m_lock(p2m);
 	error = set_locked(p2m, gfn, page);
-	unlock(p2m);
+	p2m_unlock(p2m);
 	return error;
 }
 
@@ -274,12 +290,12 @@ static enum mercury_error retype_entry(struct p2m *p2m, uint64_t *entry, uint32_
 			return MERCURY_E_OK;
 		if (type_of_pages(p2m, page.mfn, order, &type)) {
 			page.type = type;
-			write_entry(entry, p2m->format->make_leaf(&page));
+			p2m_write_entry(entry, p2m->format->make_leaf(&page));
 			return MERCURY_E_OK;
 		}
 		error = split_leaf(p2m, entry, order);
 	}
-	table = error ? NULL : table_of(p2m, *entry, order);
+	table = error ? NULL : p2m_table_of(p2m, *entry, order);
 	for (i = 0; !error && table != p2m->hidden && i < P2M_ENTRIES; i++)
 		error = retype_entry(p2m, &table[i], order - ORDER_STEP);
 	return error;
@@ -290,11 +306,11 @@ enum mercury_error p2m_retype(struct p2m *p2m, const void *types)
 	enum mercury_error error = MERCURY_E_OK;
 	int i;
 
-	lock(p2m);
+	p2m_lock(p2m);
 	p2m->types = types;
 	for (i = 0; i < P2M_ENTRIES && !error; i++)
 		error = retype_entry(p2m, &p2m->root[i], P2M_ORDER_ROOT);
-	unlock(p2m);
+	p2m_unlock(p2m);
 	return error;
 }
 
@@ -319,9 +335,9 @@ enum mercury_error p2m_split(struct p2m *p2m, uint64_t gfn, uint32_t order)
 {
 	enum mercury_error error;
 
-	lock(p2m);
+	p2m_lock(p2m);
 	error = split_locked(p2m, gfn, order);
-	unlock(p2m);
+	p2m_unlock(p2m);
 	return error;
 }
 
@@ -332,7 +348,7 @@ static enum mercury_error protect_one(struct p2m *p2m, uint64_t gfn, uint64_t pa
 	struct p2m_page page;
 	uint32_t order;
 	uint64_t *entry = find(p2m, gfn, &order);
-	uint64_t size = pages_of(order);
+	uint64_t size = p2m_pages_of(order);
 
 	if (!p2m->format->is_present(*entry)) {
 		*done = size - (gfn & (size - 1));
@@ -349,7 +365,7 @@ static enum mercury_error protect_one(struct p2m *p2m, uint64_t gfn, uint64_t pa
 	p2m->foreign -= foreign_pages(gfn, &page);
 	page.access = access;
 	p2m->foreign += foreign_pages(gfn, &page);
-	write_entry(entry, p2m->format->make_leaf(&page));
+	p2m_write_entry(entry, p2m->format->make_leaf(&page));
 	return MERCURY_E_OK;
 }
 
@@ -358,10 +374,10 @@ enum mercury_error p2m_protect(struct p2m *p2m, uint64_t start, uint64_t end, ui
 	uint64_t gfn = start >> PAGE_SHIFT, last = end >> PAGE_SHIFT, done;
 	enum mercury_error error = MERCURY_E_OK;
 
-	lock(p2m);
+	p2m_lock(p2m);
 	for (; gfn < last && !error; gfn += done)
 		error = protect_one(p2m, gfn, last - gfn, access, &done);
-	unlock(p2m);
+	p2m_unlock(p2m);
 	return error;
 }
 
@@ -379,15 +395,14 @@ static bool is_uniform(const struct p2m *p2m, const uint64_t *table, uint32_t or
 		if (i == 0)
 			*whole = page;
 		if (page.mfn != whole->mfn + (i << order) || page.access != whole->access ||
-		    page.type != whole->type)
+		    page.type != whole->type || page.frozen != whole->frozen)
 			return false;
 	}
 	whole->order = order + ORDER_STEP;
-	return !(whole->mfn & (pages_of(whole->order) - 1));
+	return !(whole->mfn & (p2m_pages_of(whole->order) - 1));
 }
 
-/* Collapse the table that `entry` of level `order` points to, its own tables first. */
-static bool collapse_entry(struct p2m *p2m, uint64_t *entry, uint32_t order)
+bool p2m_collapse_entry(struct p2m *p2m, uint64_t *entry, uint32_t order)
 {
 	struct p2m_page whole;
 	uint64_t *table;
@@ -397,13 +412,13 @@ static bool collapse_entry(struct p2m *p2m, uint64_t *entry, uint32_t order)
 		return false;
 	if (p2m->format->is_leaf(*entry, order))
 		return true;
-	table = table_of(p2m, *entry, order);
+	table = p2m_table_of(p2m, *entry, order);
 	for (i = 0; order > P2M_ORDER_2M && i < P2M_ENTRIES; i++)
-		collapse_entry(p2m, &table[i], order - ORDER_STEP);
+		p2m_collapse_entry(p2m, &table[i], order - ORDER_STEP);
 	if (!is_uniform(p2m, table, order - ORDER_STEP, &whole))
 		return false;
-	write_entry(entry, p2m->format->make_leaf(&whole));
-	pool_free(table);
+	p2m_write_entry(entry, p2m->format->make_leaf(&whole));
+	pool_retire(table);
 	return true;
 }
 
@@ -415,13 +430,18 @@ bool p2m_collapse(struct p2m *p2m, uint64_t gfn, uint32_t order)
 
 	if (order > p2m->format->max_order || !order)
 		return false;
-	lock(p2m);
+	p2m_lock(p2m);
+	/* What a frozen table says of its pages cannot be put into their leaf. */
+	if (p2m->frozen) {
+		p2m_unlock(p2m);
+		return false;
+	}
 	entry = find(p2m, gfn, &at);
 	if (at >= order)
 		done = at == order && p2m->format->is_present(*entry);
 	else if (!descend(p2m, gfn, order, &entry))
-		done = collapse_entry(p2m, entry, order);
-	unlock(p2m);
+		done = p2m_collapse_entry(p2m, entry, order);
+	p2m_unlock(p2m);
 	return done;
 }
 
@@ -435,8 +455,8 @@ static enum mercury_error hide_one(struct p2m *p2m, uint64_t gfn, uint32_t order
 		return error;
 	old = *entry;
 	p2m->format->decode(p2m->hidden[0], P2M_ORDER_4K, &zero);
-	write_entry(entry, order ? p2m->format->make_table(pool_pa(p2m->hidden)) :
-				   p2m->format->make_leaf(&zero));
+	p2m_write_entry(entry, order ? p2m->format->make_table(pool_pa(p2m->hidden)) :
+				       p2m->format->make_leaf(&zero));
 	free_below(p2m, gfn, old, order);
 	return MERCURY_E_OK;
 }
@@ -446,16 +466,16 @@ enum mercury_error p2m_hide(struct p2m *p2m, uint64_t start, uint64_t end)
 	uint64_t gfn = start >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
 	enum mercury_error error = MERCURY_E_OK;
 
-	lock(p2m);
+	p2m_lock(p2m);
 	while (gfn < last && !error) {
-		uint64_t chunk = pages_of(P2M_ORDER_2M);
+		uint64_t chunk = p2m_pages_of(P2M_ORDER_2M);
 		uint32_t order = !(gfn & (chunk - 1)) && last - gfn >= chunk ? P2M_ORDER_2M :
 									       P2M_ORDER_4K;
 
 		error = hide_one(p2m, gfn, order);
-		gfn += pages_of(order);
+		gfn += p2m_pages_of(order);
 	}
-	unlock(p2m);
+	p2m_unlock(p2m);
 	return error;
 }
 
@@ -467,7 +487,7 @@ static bool repoint(struct p2m *p2m, uint64_t gfn, uint64_t from, uint64_t to, u
 	uint64_t *entry;
 	bool done = false;
 
-	lock(p2m);
+	p2m_lock(p2m);
 	entry = find(p2m, gfn, &order);
 	if (p2m->format->is_present(*entry) && order == P2M_ORDER_4K) {
 		p2m->format->decode(*entry, order, &page);
@@ -476,11 +496,11 @@ static bool repoint(struct p2m *p2m, uint64_t gfn, uint64_t from, uint64_t to, u
 		if (page.mfn << PAGE_SHIFT == from) {
 			page.mfn = to >> PAGE_SHIFT;
 			page.access = access;
-			write_entry(entry, p2m->format->make_leaf(&page));
+			p2m_write_entry(entry, p2m->format->make_leaf(&page));
 			done = true;
 		}
 	}
-	unlock(p2m);
+	p2m_unlock(p2m);
 	return done;
 }
 

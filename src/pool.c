@@ -11,8 +11,21 @@ static struct {
 	char *base;
 	const uint64_t *ptes;
 	uint32_t pages, fresh, used; /* pages from `fresh` on were never handed out */
-	void **free;
+	void **free, **retired;
+	uint32_t lock;
 } pool;
+
+static void lock(void)
+{
+	while (__atomic_exchange_n(&pool.lock, 1, __ATOMIC_ACQUIRE))
+		while (__atomic_load_n(&pool.lock, __ATOMIC_RELAXED))
+			;
+}
+
+static void unlock(void)
+{
+	__atomic_store_n(&pool.lock, 0, __ATOMIC_RELEASE);
+}
 
 void pool_init(void *base, const uint64_t *ptes, uint32_t pages)
 {
@@ -21,28 +34,54 @@ void pool_init(void *base, const uint64_t *ptes, uint32_t pages)
 	pool.pages = pages;
 	pool.fresh = 0;
 	pool.used = 0;
-	pool.free = NULL;
+	pool.free = pool.retired = NULL;
+	pool.lock = 0;
 }
 
 void *pool_alloc(void)
 {
-	void *page = pool.free;
+	void *page;
 
+	lock();
+	page = pool.free;
 	if (page)
 		pool.free = *pool.free;
 	else if (pool.fresh < pool.pages)
 		page = pool.base + (uint64_t)pool.fresh++ * MERCURY_PAGE_SIZE;
-	else
-		return NULL;
-	pool.used++;
-	return __builtin_memset(page, 0, MERCURY_PAGE_SIZE);
+	pool.used += page != NULL;
+	unlock();
+	return page ? __builtin_memset(page, 0, MERCURY_PAGE_SIZE) : NULL;
 }
 
 void pool_free(void *page)
 {
+	lock();
 	*(void **)page = pool.free;
 	pool.free = page;
 	pool.used--;
+	unlock();
+}
+
+void pool_retire(void *page)
+{
+	lock();
+	*(void **)page = pool.retired;
+	pool.retired = page;
+	unlock();
+}
+
+void pool_reclaim(void)
+{
+	void **page;
+
+	lock();
+	while ((page = pool.retired)) {
+		pool.retired = *page;
+		*page = pool.free;
+		pool.free = page;
+		pool.used--;
+	}
+	unlock();
 }
 
 uint64_t pool_pa(const void *page)

@@ -31,12 +31,20 @@ struct p2m_page {
 	uint32_t order;
 	uint32_t access; /* P2M_READ ...                                                          */
 	uint32_t type;   /* memory type, the architecture's number                                */
+	bool frozen;     /* P2M_WRITE is taken away for the moment: see p2m_freeze()              */
 };
 
 struct p2m_format {
 	uint32_t max_order;
 	uint64_t (*make_leaf)(const struct p2m_page *page);
 	uint64_t (*make_table)(uint64_t pa);
+	/* Of any entry: without write access, and remembering it; as it was before; is it so?    */
+	uint64_t (*freeze)(uint64_t entry);
+	uint64_t (*thaw)(uint64_t entry);
+	bool (*is_frozen)(uint64_t entry);
+	/* Of a frozen entry: marked as the business of one CPU alone. freeze(), thaw() unmark.    */
+	uint64_t (*claim)(uint64_t entry);
+	bool (*is_claimed)(uint64_t entry);
 	bool (*is_present)(uint64_t entry);
 	bool (*is_leaf)(uint64_t entry, uint32_t order);
 	/* Of a leaf: everything. Of a table: mfn is the table's frame. */
@@ -52,7 +60,9 @@ struct p2m {
 	uint64_t *hidden; /* a table of 512 leaves to the zero page, shared by all hidden chunks */
 	uint64_t zero_pa, sink_pa;
 	uint64_t foreign; /* 4 KiB pages that are neither identity with all rights nor hidden     */
-	uint32_t lock;
+	uint32_t root_entries; /* up to the last one of the root that is in use                   */
+	bool frozen;
+	uint32_t lock; /* who resolves a write fault shares it; all else has it alone             */
 };
 
 /*
@@ -72,6 +82,9 @@ enum mercury_error p2m_map_identity(struct p2m *p2m, uint64_t start, uint64_t en
  */
 bool p2m_lookup(struct p2m *p2m, uint64_t gfn, struct p2m_page *page);
 
+/* The same for who has the lock already: a `first_write` of p2m_thaw_write(). */
+bool p2m_look(const struct p2m *p2m, uint64_t gfn, struct p2m_page *page);
+
 /* Map the aligned block of `page->order` at `gfn`, splitting what is larger. Errors: NO_MEMORY. */
 enum mercury_error p2m_set(struct p2m *p2m, uint64_t gfn, const struct p2m_page *page);
 
@@ -87,7 +100,10 @@ enum mercury_error p2m_retype(struct p2m *p2m, const void *types);
 /* Make the mapping of `gfn` no larger than `order`. Errors: NO_MEMORY. */
 enum mercury_error p2m_split(struct p2m *p2m, uint64_t gfn, uint32_t order);
 
-/* Replace tables below the aligned block of `order` by one leaf if they say no more than it would. */
+/*
+ * Replace tables below the aligned block of `order` by one leaf if they say no more than it would. They
+ * are retired: see pool_reclaim().
+ */
 bool p2m_collapse(struct p2m *p2m, uint64_t gfn, uint32_t order);
 
 /* Hide [start, end) bytes, page aligned: reads give zero, writes fault. Errors: NO_MEMORY. */
@@ -97,7 +113,35 @@ enum mercury_error p2m_hide(struct p2m *p2m, uint64_t start, uint64_t end);
 bool p2m_let_drop(struct p2m *p2m, uint64_t gfn);
 void p2m_rehide(struct p2m *p2m, uint64_t gfn);
 
-/* Is every mapping that is not hidden the identity with all rights? Then native mode sees the same. */
+/*
+ * Take the right to write away from everything, at the root alone: O(1). No CPU may run Linux meanwhile,
+ * and each flushes before it does again.
+ */
+void p2m_freeze(struct p2m *p2m);
+
+/* What to do with a page that is written for the first time since p2m_freeze(). */
+enum p2m_first_write {
+	P2M_THAW, /* its old content is kept, or does not matter: let it be written               */
+	P2M_WAIT, /* not now: Linux tries again                                                   */
+};
+
+/*
+ * Linux wrote to `gfn` and may not. Where that is because of p2m_freeze(): ask `first_write`, once for
+ * each page, and give the right back to this page alone; splits what is larger. No flush is needed: a
+ * CPU that still has the old entry cached faults again. False: the page is not frozen. Errors of the
+ * pool: *error is NO_MEMORY, nothing has changed for the page.
+ */
+bool p2m_thaw_write(struct p2m *p2m, uint64_t gfn,
+		    enum p2m_first_write (*first_write)(uint64_t gfn, void *data), void *data,
+		    enum mercury_error *error);
+
+/* Give everything back; tables that say no more than a leaf would are retired: see pool_reclaim(). */
+void p2m_thaw(struct p2m *p2m);
+
+/*
+ * Is every mapping that is not hidden the identity with all rights? Then native mode sees the same. What
+ * is frozen counts as what it was.
+ */
 bool p2m_is_identity(const struct p2m *p2m);
 
 #endif

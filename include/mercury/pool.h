@@ -17,6 +17,13 @@ void *pool_alloc(void);
 /* Give back a page of pool_alloc(). */
 void pool_free(void *page);
 
+/*
+ * The same for a table that a CPU may still have in its caches of the P2M: it is used again only after
+ * pool_reclaim(), which is called when every CPU has flushed them.
+ */
+void pool_retire(void *page);
+void pool_reclaim(void);
+
 /* Physical address of a page of the pool, and the page of a physical address (NULL: not ours). */
 uint64_t pool_pa(const void *page);
 void *pool_page(uint64_t pa);

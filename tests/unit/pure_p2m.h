@@ -85,6 +85,7 @@ static inline uint32_t tables_below(const uint64_t *table, uint32_t order)
  */
 static inline void check_no_leak(uint32_t others)
 {
+	pool_reclaim();
 	assert_int_equal(pool_used(), tables_below(p2m.root, P2M_ORDER_ROOT) + 1 + others);
 }
 
@@ -106,6 +107,28 @@ static inline void check_page(uint64_t gfn, uint64_t mfn, uint32_t order, uint32
 		fail_msg("frame %#llx: mfn %#llx order %u access %u type %u",
 			 (unsigned long long)gfn, (unsigned long long)page.mfn, page.order,
 			 page.access, page.type);
+}
+
+/* Of an entry of the EPT, SDM vol. 3, 29.3.2, EPT Translation Mechanism. */
+#define ENTRY_WRITE 2u
+#define ENTRY_ADDRESS UINT64_C(0xffffffffff000)
+
+/* As the CPU has it: every entry on the way gives the right to write. */
+static inline bool can_write(uint64_t gfn)
+{
+	const uint64_t *table = p2m.root;
+	uint32_t order;
+
+	for (order = P2M_ORDER_ROOT;; order -= 9) {
+		uint64_t entry =
+			__atomic_load_n(&table[gfn >> order & (P2M_ENTRIES - 1)], __ATOMIC_ACQUIRE);
+
+		if (!(entry & ENTRY_WRITE))
+			return false;
+		if (p2m.format->is_leaf(entry, order))
+			return true;
+		table = pool_page(entry & ENTRY_ADDRESS);
+	}
 }
 
 static inline void check_unmapped(uint64_t gfn)

@@ -125,6 +125,32 @@ static void foreign_addresses_have_no_page(void **state)
 	}
 }
 
+/* pool.h: "used again only after pool_reclaim()": CPUs may still walk a retired table. */
+static void retired_pages_wait(void **state)
+{
+	char *first = pool_alloc(), *second = pool_alloc(), *page;
+	uint32_t i;
+
+	(void)state;
+	pool_retire(first);
+	pool_retire(second);
+	assert_int_equal(pool_used(), 2);
+	for (i = 2; i < PAGES; i++) {
+		page = pool_alloc();
+		assert_non_null(page);
+		assert_true(page != first && page != second);
+	}
+	assert_null(pool_alloc());
+	pool_reclaim();
+	assert_int_equal(pool_used(), PAGES - 2);
+	assert_non_null(pool_alloc());
+	assert_non_null(pool_alloc());
+	assert_null(pool_alloc());
+	/* With nothing retired nothing happens. */
+	pool_reclaim();
+	assert_int_equal(pool_used(), PAGES);
+}
+
 static void empty_pool(void **state)
 {
 	(void)state;
@@ -153,6 +179,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(exhausted_pool_serves_again_after_free, setup),
 	cmocka_unit_test_setup(page_and_address_are_inverse, setup),
 	cmocka_unit_test_setup(foreign_addresses_have_no_page, setup),
+	cmocka_unit_test_setup(retired_pages_wait, setup),
 	cmocka_unit_test_setup(empty_pool, setup),
 	cmocka_unit_test_setup(every_size_of_pool, setup),
 };
