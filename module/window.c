@@ -36,11 +36,11 @@ static struct {
 	unsigned int nr_extents, max_extents;
 	u64 *pml4, *pdpt, *pd;
 	u64 *pts[WINDOW_PTS];
-	struct page *shared;
+	struct page *shared, *snapshot;
 	struct mercury_cpu_memory *cpus; /* by CPU number */
 	struct mercury_boot *boot;
 	u64 entry;
-	unsigned int image_pages;
+	unsigned int image_pages, pool_pages;
 } window;
 
 /* --- Memory ------------------------------------------------------------------------------------- */
@@ -164,7 +164,9 @@ static int build_shared(void)
 
 	window.shared = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_COMP,
 				    get_order(sizeof(struct mercury_shared)));
-	if (!window.shared)
+	window.snapshot = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!window.shared || !window.snapshot ||
+	    map(MERCURY_WINDOW_SNAPSHOT, window.snapshot, PAGE_RW_))
 		return -ENOMEM;
 	for (i = 0; i < MERCURY_SHARED_PAGES; i++)
 		if (map(MERCURY_WINDOW_SHARED + ((u64)i << PAGE_SHIFT), window.shared + i,
@@ -196,6 +198,9 @@ static int build_cpu(unsigned int cpu)
 		.root_pa = page_to_phys(pair),
 		.vmcs_pa = page_to_phys(pair + 1),
 	};
+	/* Nothing is mapped there yet, but the table must exist. */
+	if (!table_for(MERCURY_WINDOW_COPY + (u64)cpu * PAGE_SIZE))
+		return -ENOMEM;
 	error = map(slot + MERCURY_CPU_STACK, stack, PAGE_RW_);
 	error = error ?: map(slot + MERCURY_CPU_STACK + PAGE_SIZE, stack + 1, PAGE_RW_);
 	error = error ?: map(slot + MERCURY_CPU_ROOT, pair, PAGE_RW_);
@@ -255,10 +260,14 @@ u64 mercury_ram_top(void)
 /* Spare tables: for what is touched above RAM, and for the splits that hiding needs. */
 #define POOL_SPARE 64
 
+/* For a snapshot, that splits what is written meanwhile: one table for each 2 MiB of RAM, of 1 GiB. */
+#define POOL_SNAPSHOT_MAX 512
+
 /* As if 2 MiB were the largest page: one table for each GiB of RAM, of at least 4 GiB. */
 static unsigned int pool_pages(u64 top)
 {
-	return POOL_SPARE + DIV_ROUND_UP_ULL(max_t(u64, top, SZ_4G), SZ_1G);
+	return POOL_SPARE + DIV_ROUND_UP_ULL(max_t(u64, top, SZ_4G), SZ_1G) +
+	       min_t(u64, top / CHUNK_SIZE, POOL_SNAPSHOT_MAX);
 }
 
 static int by_address(const void *a, const void *b)
@@ -293,7 +302,7 @@ static int build_pool(void)
 	for (i = 0; i < pages && !error; i++)
 		error = map(MERCURY_WINDOW_POOL + ((u64)i << PAGE_SHIFT), list[i], PAGE_RW_);
 	kvfree(list);
-	window.boot->pool_pages = pages;
+	window.boot->pool_pages = window.pool_pages = pages;
 	return error;
 }
 
@@ -362,6 +371,7 @@ void mercury_window_free(void)
 	for (i = 0; i < window.nr_extents; i++)
 		scrub(window.extents[i].page, window.extents[i].order);
 	scrub(window.shared, get_order(sizeof(struct mercury_shared)));
+	scrub(window.snapshot, 0);
 	for (i = 0; window.cpus && i < nr_cpu_ids; i++)
 		scrub(window.cpus[i].shared, 0);
 	kfree(window.cpus);
@@ -372,6 +382,38 @@ void mercury_window_free(void)
 struct mercury_shared *mercury_shared(void)
 {
 	return page_address(window.shared);
+}
+
+struct mercury_snapshot *mercury_snapshot(void)
+{
+	return page_address(window.snapshot);
+}
+
+u32 mercury_pool_pages(void)
+{
+	return window.pool_pages;
+}
+
+static int tell_pages(int (*tell)(u64 start, u64 end, void *data), void *data, struct page *page,
+		      unsigned int order)
+{
+	u64 start = page_to_phys(page);
+
+	return tell(start, start + (PAGE_SIZE << order), data);
+}
+
+/* Not by what is in the window: while virtual Linux reads zeroes there. */
+int mercury_each_own_block(int (*tell)(u64 start, u64 end, void *data), void *data)
+{
+	unsigned int i;
+	int error = tell_pages(tell, data, window.shared, get_order(sizeof(struct mercury_shared)));
+
+	error = error ?: tell_pages(tell, data, window.snapshot, 0);
+	for (i = 0; i < window.nr_extents && !error; i++)
+		error = tell_pages(tell, data, window.extents[i].page, window.extents[i].order);
+	for_each_possible_cpu(i)
+		error = error ?: tell_pages(tell, data, window.cpus[i].shared, 0);
+	return error;
 }
 
 struct mercury_cpu_shared *mercury_cpu_shared(unsigned int cpu)
@@ -397,8 +439,8 @@ u64 mercury_window_entry(void)
 void mercury_memory(struct mercury_memory *memory)
 {
 	unsigned int i;
-	/* The pages that Linux keeps seeing: the machine's and one for each CPU. */
-	u64 visible = (PAGE_SIZE << get_order(sizeof(struct mercury_shared))) +
+	/* The pages that Linux keeps seeing: the machine's, the snapshot's, and one for each CPU. */
+	u64 visible = (PAGE_SIZE << get_order(sizeof(struct mercury_shared))) + PAGE_SIZE +
 		      num_possible_cpus() * PAGE_SIZE;
 
 	/* And what only the module needs. */

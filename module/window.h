@@ -22,4 +22,12 @@ u64 mercury_window_pml4e(void);
 /* Linear address of the VMM's call entry. */
 u64 mercury_window_entry(void);
 
+struct mercury_snapshot *mercury_snapshot(void);
+
+/* Pages for the P2M's tables. */
+u32 mercury_pool_pages(void);
+
+/* Each block of memory that is the VMM's, physical bytes, in no order; until `tell` gives an error. */
+int mercury_each_own_block(int (*tell)(u64 start, u64 end, void *data), void *data);
+
 #endif

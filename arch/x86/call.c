@@ -6,7 +6,9 @@
 #include "call.h"
 #include "insn.h"
 #include "mercury/console.h"
+#include "mercury/machine.h"
 #include "mercury/pool.h"
+#include "mercury/snapshot.h"
 #include "mercury/switch.h"
 #include "native/native.h"
 #include "ring1/ring1.h"
@@ -52,6 +54,7 @@ static enum mercury_error call_init(struct cpu *cpu, uint64_t arg0, uint64_t arg
 	trap_init();
 	pool_init(window_at(MERCURY_WINDOW_POOL), window_ptes(MERCURY_WINDOW_POOL),
 		  mercury_boot.pool_pages);
+	snapshot_init(window_at(MERCURY_WINDOW_SNAPSHOT), &machine_p2m);
 	shared->initialised = 1;
 	return MERCURY_E_OK;
 }
@@ -133,6 +136,8 @@ static enum mercury_error call_leave(struct cpu *cpu, uint64_t arg0, uint64_t ar
 		return cpu_refuse(cpu, MERCURY_E_P2M, machine_p2m.foreign,
 				  "%lu pages of the P2M are not the identity; end what uses it first",
 				  machine_p2m.foreign);
+	/* The module ends a snapshot first; a CPU that has to leave now writes unseen. */
+	snapshot_break();
 	return switch_execute(cpu, &cpu->state, chosen()->vo, &vo_native);
 }
 
@@ -161,13 +166,40 @@ static enum mercury_error call_lookup(struct cpu *cpu, uint64_t arg0, uint64_t a
 	return MERCURY_E_OK;
 }
 
+static enum mercury_error call_freeze(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	uint64_t stopped = 0;
+	enum mercury_error error = snapshot_stop(cpu, &stopped);
+
+	(void)arg0, (void)arg1;
+	cpu_shared(cpu)->stopped = stopped;
+	return error;
+}
+
+static enum mercury_error call_thaw(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	(void)arg0, (void)arg1;
+	snapshot_end();
+	/* Natively there is no VMX operation to flush in, and nothing is used of what was cached. */
+	return cpu->mode == MODE_VIRTUAL && !machine_flush() ? MERCURY_E_FLUSH : MERCURY_E_OK;
+}
+
+static enum mercury_error call_reclaim(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	(void)cpu, (void)arg0, (void)arg1;
+	pool_reclaim();
+	publish_pool();
+	return MERCURY_E_OK;
+}
+
 static enum mercury_error (*const calls[MERCURY_CALL_NR])(struct cpu *, uint64_t, uint64_t) = {
 	[MERCURY_CALL_INIT] = call_init,       [MERCURY_CALL_INIT_CPU] = call_init_cpu,
 	[MERCURY_CALL_MAP] = call_map,         [MERCURY_CALL_HIDE] = call_hide,
 	[MERCURY_CALL_PREPARE] = call_prepare, [MERCURY_CALL_AUDIT] = call_audit,
 	[MERCURY_CALL_DISCARD] = call_discard, [MERCURY_CALL_ENTER] = call_enter,
 	[MERCURY_CALL_LEAVE] = call_leave,     [MERCURY_CALL_HIDDEN] = call_hidden,
-	[MERCURY_CALL_LOOKUP] = call_lookup,
+	[MERCURY_CALL_LOOKUP] = call_lookup,   [MERCURY_CALL_FREEZE] = call_freeze,
+	[MERCURY_CALL_THAW] = call_thaw,       [MERCURY_CALL_RECLAIM] = call_reclaim,
 };
 
 enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_t arg0,
@@ -217,6 +249,8 @@ void vmm_force_native(struct cpu *cpu)
 		console_line("cpu %u: cr3 %lx does not map the way to native", cpu->index, s->cr3);
 		return;
 	}
+	/* What it writes then is not seen. */
+	snapshot_break();
 	/* A leave by command would be refused; here there is no choice, but it shall be known. */
 	if (machine_p2m.root && !p2m_is_identity(&machine_p2m))
 		console_line("cpu %u: goes native though %lu pages of the P2M are not the identity",

@@ -123,6 +123,12 @@ FUNCTION insn_wbinvd
 	wbinvd
 	ret
 
+FUNCTION insn_rdtsc
+	rdtsc
+	shl	rdx, 32
+	or	rax, rdx
+	ret
+
 FUNCTION insn_pause
 	pause
 	ret

@@ -39,6 +39,7 @@ void insn_invlpg(uint64_t address);
 bool insn_xsetbv_safe(uint32_t index, uint64_t value);
 void insn_wbinvd(void);
 void insn_pause(void);
+uint64_t insn_rdtsc(void);
 _Noreturn void insn_stop(void);
 _Noreturn void insn_shut_down(void);
 

@@ -24,10 +24,8 @@ uint64_t window_pa(const void *address)
 	return (*window_ptes(offset) & PAGING_ADDRESS) + paging_offset(offset, 1);
 }
 
-static void *fixmap(struct cpu *cpu, uint64_t pa, uint64_t flags)
+static void *fixmap(void *address, uint64_t pa, uint64_t flags)
 {
-	void *address = cpu_slot(cpu, MERCURY_CPU_FIXMAP);
-
 	*window_ptes((uint64_t)address - MERCURY_WINDOW_BASE) =
 		(pa & PAGING_ADDRESS) | flags | PAGING_P | PAGING_A | PAGING_XD;
 	insn_invlpg((uint64_t)address);
@@ -36,10 +34,17 @@ static void *fixmap(struct cpu *cpu, uint64_t pa, uint64_t flags)
 
 void *window_fixmap(struct cpu *cpu, uint64_t pa)
 {
-	return fixmap(cpu, pa, 0);
+	return fixmap(cpu_slot(cpu, MERCURY_CPU_FIXMAP), pa, 0);
 }
 
 void *window_fixmap_uncached(struct cpu *cpu, uint64_t pa)
 {
-	return fixmap(cpu, pa, PAGING_RW | PAGING_D | PAGING_PCD | PAGING_PWT);
+	return fixmap(cpu_slot(cpu, MERCURY_CPU_FIXMAP), pa,
+		      PAGING_RW | PAGING_D | PAGING_PCD | PAGING_PWT);
+}
+
+void *window_copymap(struct cpu *cpu, uint64_t pa)
+{
+	return fixmap(window_at(MERCURY_WINDOW_COPY + (uint64_t)cpu->index * MERCURY_PAGE_SIZE), pa,
+		      PAGING_RW | PAGING_D);
 }

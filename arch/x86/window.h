@@ -24,4 +24,7 @@ void *window_fixmap(struct cpu *cpu, uint64_t pa);
 /* The same for a device. */
 void *window_fixmap_uncached(struct cpu *cpu, uint64_t pa);
 
+/* The same to write to, at another address. */
+void *window_copymap(struct cpu *cpu, uint64_t pa);
+
 #endif

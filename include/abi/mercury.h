@@ -35,8 +35,11 @@ typedef unsigned long long mer_u64; /* prints as %llu on both sides */
 #define MERCURY_WINDOW_IMAGE 0x0000000  /* text RX, rodata R, data RW                             */
 #define MERCURY_WINDOW_PTES 0x0200000   /* the window's own leaf PTEs, as one array (R/W)         */
 #define MERCURY_WINDOW_SHARED 0x0300000 /* struct mercury_shared; Linux sees it while virtual     */
-#define MERCURY_WINDOW_POOL 0x0800000   /* pages for the P2M's tables                             */
-#define MERCURY_WINDOW_CPUS 0x2000000   /* MERCURY_CPU_SLOT bytes for each CPU                    */
+#define MERCURY_WINDOW_SNAPSHOT                                                                    \
+	0x0310000                     /* struct mercury_snapshot; Linux sees it while virtual   */
+#define MERCURY_WINDOW_COPY 0x0400000 /* a page for each CPU, for the VMM to map what it writes */
+#define MERCURY_WINDOW_POOL 0x0800000 /* pages for the P2M's tables                             */
+#define MERCURY_WINDOW_CPUS 0x2000000 /* MERCURY_CPU_SLOT bytes for each CPU                    */
 
 #define MERCURY_POOL_MAX_PAGES ((MERCURY_WINDOW_CPUS - MERCURY_WINDOW_POOL) / MERCURY_PAGE_SIZE)
 #define MERCURY_MAX_CPUS ((MERCURY_WINDOW_SIZE - MERCURY_WINDOW_CPUS) / MERCURY_CPU_SLOT)
@@ -97,6 +100,9 @@ enum mercury_call {
 	MERCURY_CALL_LEAVE,    /* on each CPU, virtual: returns natively                          */
 	MERCURY_CALL_HIDDEN,   /* on each CPU, virtual: fill shared.hidden                        */
 	MERCURY_CALL_LOOKUP,   /* fill shared.page with what frame arg0 maps to                   */
+	MERCURY_CALL_FREEZE,   /* on each CPU, virtual: stop with all others, freeze the P2M      */
+	MERCURY_CALL_THAW,     /* on each CPU: end it, and drop what is cached of the P2M         */
+	MERCURY_CALL_RECLAIM,  /* when each has: the tables that it took can be used again        */
 	MERCURY_CALL_NR
 };
 
@@ -118,7 +124,8 @@ enum mercury_call {
 	E(P2M, EIO, "the P2M is not the identity")                                                 \
 	E(FORCED, EIO, "the VMM put this CPU back to native by itself; see the log")               \
 	E(FLUSH, EIO, "INVEPT or INVVPID failed")                                                  \
-	E(NO_ANSWER, ETIMEDOUT, "it did not answer an interrupt within a second; try again")
+	E(NO_ANSWER, ETIMEDOUT, "it did not answer an interrupt within a second; try again")       \
+	E(LATE, EAGAIN, "the CPUs did not all stop in time")
 
 #define E(name, errno_, text) MERCURY_E_##name,
 enum mercury_error { MERCURY_ERRORS(E) MERCURY_E_NR };
@@ -235,7 +242,59 @@ struct mercury_cpu_shared {
 	mer_u64 unknown_rip; /* ring1: the last fault that the emulator did not know           */
 	mer_u32 unknown_vector;
 	mer_u8 unknown_bytes[20];
+	mer_u64 stopped; /* TSC cycles for which the last snapshot stopped this CPU               */
 };
+
+/* --- A snapshot: memory as it was at one instant ------------------------------------------------ */
+
+#define MERCURY_SNAPSHOT_RAM 128
+
+/* One page with its old content. The module lists them, 256 to a page; the VMM fills them in. */
+struct mercury_kept {
+	mer_u64 page;  /* physical address                                                        */
+	mer_u64 frame; /* whose content it holds, with MERCURY_KEPT_VALID; 0 before               */
+};
+#define MERCURY_KEPT_VALID (1ULL << 63)
+#define MERCURY_KEPT_PER_PAGE (MERCURY_PAGE_SIZE / sizeof(struct mercury_kept))
+#define MERCURY_KEPT_MAX (MERCURY_PAGE_SIZE / sizeof(mer_u64) * MERCURY_KEPT_PER_PAGE)
+
+enum mercury_snapshot_phase {
+	MERCURY_SNAPSHOT_NONE,
+	MERCURY_SNAPSHOT_GATHERS, /* CPUs come and wait for each other                            */
+	MERCURY_SNAPSHOT_FREEZES, /* all are there; the last one is at it                         */
+	MERCURY_SNAPSHOT_LATE,    /* one did not come in time; all go on                          */
+	MERCURY_SNAPSHOT_FROZEN,  /* from the instant on                                          */
+	MERCURY_SNAPSHOT_FULL,    /* over: no page, or no table, was left for an old content      */
+	MERCURY_SNAPSHOT_BROKEN,  /* over: a CPU went native by itself, or a list was not good    */
+};
+
+struct mercury_snapshot {
+	/* The module's. Read by the VMM once, by the CPU that freezes. */
+	mer_u64 directory; /* physical address of a page of physical addresses of lists           */
+	mer_u64 bound;     /* TSC cycles that a CPU waits for the others                          */
+	mer_u64 patience;  /* TSC cycles that writers wait for the reader when all pages are used */
+	mer_u32 kept_max;  /* pages that are listed                                               */
+	mer_u32 cpus;      /* that will come                                                      */
+	mer_u32 unprotected; /* 1: for tests, freeze nothing                                      */
+	mer_u32 nr_ram;
+	struct mercury_range ram[MERCURY_SNAPSHOT_RAM]; /* the rest is devices'                   */
+
+	/*
+	 * What can be written freely: below `frontier`, up to where all has been read, which the module
+	 * raises meanwhile; and from `end` on, which nobody wants to read.
+	 */
+	mer_u64 frontier, end;
+
+	/* The VMM's. */
+	mer_u32 phase; /* enum mercury_snapshot_phase; the module sets NONE and GATHERS           */
+	mer_u32 arrived;
+	mer_u32 kept; /* pages taken, in the order of the lists                                   */
+	mer_u32 tables_peak; /* pages of the P2M's pool in use, the most                          */
+	mer_u64 faults;  /* first writes                                                          */
+	mer_u64 stalled; /* times that one had to wait                                            */
+	mer_u64 first, last; /* TSC when the first and when the last CPU had stopped              */
+};
+_Static_assert(sizeof(struct mercury_snapshot) <= MERCURY_PAGE_SIZE, "a page of its own");
 
 #define MERCURY_LOG_SIZE 12288
 

@@ -180,6 +180,13 @@ void insn_wbinvd(void)
 	fake_log(OP_WBINVD, 0, 0, true);
 }
 
+static uint64_t tsc;
+
+uint64_t insn_rdtsc(void)
+{
+	return ++tsc;
+}
+
 void insn_pause(void)
 {
 }

@@ -31,3 +31,9 @@ void *window_fixmap_uncached(struct cpu *cpu, uint64_t pa)
 {
 	return window_fixmap(cpu, pa);
 }
+
+void *window_copymap(struct cpu *cpu, uint64_t pa)
+{
+	(void)cpu;
+	return (void *)(pa & PAGING_ADDRESS);
+}

@@ -18,7 +18,8 @@
  *    it prepares; refused, the CPU has not voted;
  *  - DISCARD takes back a vote, ENTER needs one, LEAVE needs virtual mode;
  *  - HIDDEN reads the guest's registers, which there are only in virtual mode;
- *  - LOOKUP reads the P2M on any CPU that is set up.
+ *  - LOOKUP reads the P2M on any CPU that is set up;
+ *  - FREEZE stops a guest; THAW and RECLAIM end it, wherever the CPU is.
  */
 static const struct expectation {
 	enum mercury_call call;
@@ -36,6 +37,9 @@ static const struct expectation {
 	{ MERCURY_CALL_LEAVE,    { "--", "--", "--", "--", "PV" } },
 	{ MERCURY_CALL_HIDDEN,   { "--", "--", "--", "--", "VV" } },
 	{ MERCURY_CALL_LOOKUP,   { "--", "NN", "PP", "RR", "VV" } },
+	{ MERCURY_CALL_FREEZE,   { "--", "--", "--", "--", "VV" } },
+	{ MERCURY_CALL_THAW,     { "--", "NN", "PP", "RR", "VV" } },
+	{ MERCURY_CALL_RECLAIM,  { "--", "NN", "PP", "RR", "VV" } },
 	/* clang-format on */
 };
 

@@ -9,6 +9,7 @@
 #include "ept_fault.h"
 #include "insn.h"
 #include "mercury/console.h"
+#include "mercury/snapshot.h"
 #include "vmx.h"
 #include "x86/paging.h"
 #include "x86/vmx.h"
@@ -58,6 +59,8 @@ bool ept_violation(struct cpu *cpu, uint64_t pa, bool is_write)
 
 	if (!machine_p2m.root)
 		return false;
+	if (is_write && snapshot_first_write(cpu, GFN(pa)))
+		return true;
 	if (!p2m_lookup(&machine_p2m, GFN(pa), &page))
 		return first_touch(pa, page.order);
 	/* Another CPU has resolved it meanwhile: just try again. */
