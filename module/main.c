@@ -154,8 +154,16 @@ static int __init mercury_init(void)
 		stop_vmm();
 		return error;
 	}
-	if (usable)
+	if (usable) {
+		error = mercury_snapshot_start();
+		if (error) {
+			mercury_sysctl_stop();
+			mercury_proc_stop();
+			stop_vmm();
+			return error;
+		}
 		mercury_debugfs_start();
+	}
 	pr_info("loaded, backend %s; sysctl mercury.mode=virtual to switch\n", mercury_backend());
 	return 0;
 }
@@ -163,6 +171,8 @@ static int __init mercury_init(void)
 static void __exit mercury_exit(void)
 {
 	mercury_debugfs_stop();
+	if (usable)
+		mercury_snapshot_stop();
 	mercury_sysctl_stop();
 	mercury_proc_stop();
 	stop_vmm();

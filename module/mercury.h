@@ -146,6 +146,13 @@ int mercury_hold_native(const char *why);
 /* After sleep: prepare this CPU again, which has to be the first, and go back to the mode before. */
 int mercury_release(void);
 
+/*
+ * `work` with the machine virtual on all CPUs, and no command, no CPU coming or going meanwhile; -EINVAL
+ * if it is not. Or whatever it is, by mercury_undisturbed().
+ */
+int mercury_while_virtual(int (*work)(void *data), void *data);
+void mercury_undisturbed(void (*work)(void));
+
 /* Has a CPU gone native by itself? Then the machine follows. */
 void mercury_check_mode(void);
 
@@ -217,6 +224,59 @@ extern bool mercury_verify;
 /* --- log.c: the VMM's log ring into the kernel log ---------------------------------------------- */
 
 void mercury_log_flush(void);
+
+/* --- snapshot.c: memory as it was at one instant, by /dev/mercury-snapshot ----------------------- */
+
+int mercury_snapshot_start(void);
+void mercury_snapshot_stop(void);
+
+/* The machine goes native, under the switch mutex: a snapshot that is being taken ends here. */
+void mercury_snapshot_cancel(void);
+
+/* --- instant.c: all CPUs stopped at once, for a snapshot ------------------------------------------ */
+
+#define MERCURY_REGISTERS 27 /* of a core file */
+
+/* What ran on a CPU at the instant. */
+struct mercury_stop {
+	u64 error;
+	bool was_there;
+	u32 pid;
+	u64 regs[MERCURY_REGISTERS];
+};
+
+/*
+ * Virtual, under the switch mutex and the hotplug lock, the rest of struct mercury_snapshot being filled
+ * in: stop all CPUs and freeze the P2M, in at most `attempts`; `retries` says how many failed. 0 or
+ * -EAGAIN, the reason noted: what was frozen meanwhile the caller thaws.
+ */
+int mercury_stop_all(u32 attempts, u32 *retries);
+
+/* What ran on `cpu` then; NULL: it was offline. */
+const struct mercury_stop *mercury_stop_of(unsigned int cpu);
+
+/* --- kept.c: pages for old contents ------------------------------------------------------------- */
+
+/* At most `bytes` of pages, listed for the VMM; fewer if memory is short. 0 or -ENOMEM. */
+int mercury_kept_alloc(u64 bytes);
+void mercury_kept_free(void);
+u32 mercury_kept_pages(void);
+u64 mercury_kept_directory(void); /* physical address */
+
+/* The content that `frame` had, if it has been kept; else NULL. */
+const void *mercury_kept_find(u64 frame);
+int mercury_kept_each_block(int (*tell)(u64 start, u64 end, void *data), void *data);
+
+/* --- ranges.c: RAM without what is ours ---------------------------------------------------------- */
+
+/*
+ * All of System RAM, ascending, but for the VMM's pages and those of kept.c; to be kvfree()d. Whole
+ * pages. NULL without memory.
+ */
+struct mercury_range *mercury_ranges(u32 *count);
+
+/* System RAM as it is; at most `room`. Returns how many there are. */
+u32 mercury_ram(struct mercury_range *ranges, u32 room);
 
 /* --- debugfs.c: for developers ------------------------------------------------------------------ */
 

@@ -204,6 +204,7 @@ static void together(smp_call_func_t work)
 
 static int all_to_native(void)
 {
+	mercury_snapshot_cancel();
 	together(leave);
 	return verdict("leave");
 }
@@ -284,6 +285,31 @@ static int set_mode_locked(enum mercury_mode mode)
 	}
 	mercury_watch(current_mode == MERCURY_VIRTUAL);
 	return error;
+}
+
+int mercury_while_virtual(int (*work)(void *data), void *data)
+{
+	int error = mutex_lock_interruptible(&mode_mutex);
+
+	if (error)
+		return error;
+	cpus_read_lock();
+	error = current_mode == MERCURY_VIRTUAL && count_virtual() == num_online_cpus() ?
+			work(data) :
+			-EINVAL;
+	cpus_read_unlock();
+	mercury_log_flush();
+	mutex_unlock(&mode_mutex);
+	return error;
+}
+
+void mercury_undisturbed(void (*work)(void))
+{
+	mutex_lock(&mode_mutex);
+	cpus_read_lock();
+	work();
+	cpus_read_unlock();
+	mutex_unlock(&mode_mutex);
 }
 
 int mercury_set_mode(enum mercury_mode mode)

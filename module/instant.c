@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The instant of a snapshot: an IPI in which all CPUs wait for each other in the VMM, within a bound; and
+ * what ran on each of them.
+ */
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+#include <asm/irq_regs.h>
+#include <asm/msr.h>
+#include <asm/segment.h>
+#include <asm/tsc.h>
+
+#include "mercury.h"
+#include "window.h"
+
+#define BOUND_US 200 /* that a stopped CPU waits for the others */
+
+static DEFINE_PER_CPU(struct mercury_stop, stops);
+
+/* The CPU that asks is not interrupted: it is here. What a debugger needs to walk its stack. */
+static noinline void here(struct pt_regs *regs)
+{
+	*regs = (struct pt_regs){
+		.ip = _THIS_IP_,
+		.sp = current_stack_pointer,
+		.bp = (unsigned long)__builtin_frame_address(0),
+		.cs = __KERNEL_CS,
+		.ss = __KERNEL_DS,
+		.flags = native_save_fl(),
+	};
+}
+
+/* In the order of struct user_regs_struct: as far as struct pt_regs goes, they are the same. */
+static void copy_registers(u64 *to, struct pt_regs *regs)
+{
+	u64 bases[2];
+	u16 selector;
+
+	BUILD_BUG_ON(sizeof(*regs) + 6 * sizeof(*to) != MERCURY_REGISTERS * sizeof(*to));
+	memcpy(to, regs, sizeof(*regs));
+	to += sizeof(*regs) / sizeof(*to);
+	rdmsrl(MSR_FS_BASE, bases[0]);
+	rdmsrl(user_mode(regs) ? MSR_KERNEL_GS_BASE : MSR_GS_BASE, bases[1]);
+	*to++ = bases[0];
+	*to++ = bases[1];
+	savesegment(ds, selector);
+	*to++ = selector;
+	savesegment(es, selector);
+	*to++ = selector;
+	savesegment(fs, selector);
+	*to++ = selector;
+	savesegment(gs, selector);
+	*to++ = selector;
+}
+
+static void keep_registers(struct mercury_stop *s)
+{
+	struct pt_regs own, *regs = get_irq_regs();
+
+	if (!regs) {
+		here(&own);
+		regs = &own;
+	}
+	copy_registers(s->regs, regs);
+	s->pid = current->pid;
+	s->was_there = true;
+}
+
+static void stop_here(void *unused)
+{
+	struct mercury_stop *s = this_cpu_ptr(&stops);
+
+	keep_registers(s);
+	s->error = mercury_call(MERCURY_CALL_FREEZE, 0, 0);
+}
+
+static bool all_stopped(const struct cpumask *silent)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu)
+		if (cpumask_test_cpu(cpu, silent) || per_cpu(stops, cpu).error)
+			return false;
+	return true;
+}
+
+static bool try_once(struct mercury_snapshot *m)
+{
+	static struct cpumask silent;
+
+	m->arrived = 0;
+	/* After the parameters. */
+	smp_store_release(&m->phase, MERCURY_SNAPSHOT_GATHERS);
+	mercury_each_cpu(stop_here, &silent);
+	if (READ_ONCE(m->phase) == MERCURY_SNAPSHOT_FROZEN && all_stopped(&silent))
+		return true;
+	WRITE_ONCE(m->phase, MERCURY_SNAPSHOT_NONE);
+	return false;
+}
+
+static void wait_before(unsigned int attempt)
+{
+	unsigned int us = min(50U << min(attempt, 7U), 5000U);
+
+	usleep_range(us, 2 * us);
+}
+
+int mercury_stop_all(u32 attempts, u32 *retries)
+{
+	struct mercury_snapshot *m = mercury_snapshot();
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		per_cpu(stops, cpu).was_there = false;
+	m->bound = (u64)tsc_khz * BOUND_US / 1000;
+	m->cpus = num_online_cpus();
+	for (*retries = 0; *retries < attempts; ++*retries) {
+		if (try_once(m))
+			return 0;
+		wait_before(*retries);
+	}
+	mercury_refuse("snapshot: the CPUs did not all stop within %u us in %u attempts", BOUND_US,
+		       attempts);
+	return -EAGAIN;
+}
+
+const struct mercury_stop *mercury_stop_of(unsigned int cpu)
+{
+	const struct mercury_stop *s = &per_cpu(stops, cpu);
+
+	return s->was_there ? s : NULL;
+}

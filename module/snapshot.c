@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/mercury-snapshot: memory as it was at one instant; include/uapi/mercury_snapshot.h is what it
+ * offers. Order of locks: the file's, the switch mutex, the hotplug lock, the snapshot's.
+ */
+#include <linux/capability.h>
+#include <linux/cpu.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/timekeeping.h>
+#include <linux/uaccess.h>
+#include <asm/tsc.h>
+
+#include "mercury.h"
+#include "uapi/mercury_snapshot.h"
+#include "window.h"
+
+#define POOL_DEFAULT (64ULL << 20)
+#define POOL_SHARE 8 /* of the free memory, at most one part in so many */
+#define ATTEMPTS 100
+#define STALL_MS_MAX 10000
+
+/* One call of the file's at a time; a mode change does not wait for it. */
+static DEFINE_MUTEX(file_lock);
+
+/* What a mode change ends. */
+static DEFINE_MUTEX(lock);
+
+static struct {
+	bool is_open, runs, cancelled;
+	struct mercury_range *ranges; /* what can be read                                         */
+	u32 nr_ranges;
+	u64 from; /* what is below is read as it is                                               */
+	u64 next; /* where a reader in ascending order goes on                                    */
+	u64 instant_ns;
+	u32 cpus, retries;
+} snapshot;
+
+/* --- Begin and end ------------------------------------------------------------------------------ */
+
+static void thaw_here(void *unused)
+{
+	mercury_call(MERCURY_CALL_THAW, 0, 0);
+}
+
+/* Under the switch mutex, the hotplug lock and ours. Nothing stays protected. */
+static void end_locked(void)
+{
+	static struct cpumask silent;
+
+	if (!snapshot.runs)
+		return;
+	WRITE_ONCE(mercury_snapshot()->phase, MERCURY_SNAPSHOT_NONE);
+	mercury_each_cpu(thaw_here, &silent);
+	/* A CPU that has not flushed may still use a table: then they wait for the next snapshot. */
+	if (cpumask_empty(&silent))
+		mercury_call_on(cpumask_first(cpu_online_mask), MERCURY_CALL_RECLAIM, 0, 0);
+	snapshot.runs = false;
+}
+
+static void release_memory(void)
+{
+	mercury_kept_free();
+	kvfree(snapshot.ranges);
+	snapshot.ranges = NULL;
+	snapshot.nr_ranges = 0;
+}
+
+static int fill_in(struct mercury_snapshot *m, const struct mercury_snapshot_start *start)
+{
+	memset(m, 0, sizeof(*m));
+	m->nr_ram = mercury_ram(m->ram, MERCURY_SNAPSHOT_RAM);
+	if (m->nr_ram > MERCURY_SNAPSHOT_RAM) {
+		mercury_refuse("snapshot: RAM lies in %u ranges, %u are supported", m->nr_ram,
+			       MERCURY_SNAPSHOT_RAM);
+		return -E2BIG;
+	}
+	m->directory = mercury_kept_directory();
+	m->kept_max = mercury_kept_pages();
+	if (start->on_full == MERCURY_SNAPSHOT_STALL)
+		m->patience = (u64)tsc_khz * min_t(u32, start->stall_ms, STALL_MS_MAX);
+	m->unprotected = start->unprotected;
+	m->frontier = start->from;
+	m->end = start->to;
+	return 0;
+}
+
+/* Virtual on all CPUs, undisturbed. */
+static int begin(void *data)
+{
+	const struct mercury_snapshot_start *start = data;
+	struct mercury_snapshot *m = mercury_snapshot();
+	int error;
+
+	mutex_lock(&lock);
+	error = fill_in(m, start);
+	if (!error) {
+		snapshot.runs = true;
+		error = mercury_stop_all(clamp_t(u32, start->attempts ?: ATTEMPTS, 1,
+						 10 * ATTEMPTS),
+					 &snapshot.retries);
+		snapshot.instant_ns = ktime_get_real_ns();
+		snapshot.cpus = num_online_cpus();
+		if (error)
+			end_locked();
+	}
+	mutex_unlock(&lock);
+	return error;
+}
+
+static u64 pool_size(const struct mercury_snapshot_start *start)
+{
+	u64 most = ((u64)si_mem_available() << PAGE_SHIFT) / POOL_SHARE;
+
+	return start->pool_bytes ?: min(POOL_DEFAULT, most);
+}
+
+static bool is_sane(const struct mercury_snapshot_start *start)
+{
+	return start->on_full <= MERCURY_SNAPSHOT_STALL && start->unprotected <= 1 &&
+	       start->from <= start->to && PAGE_ALIGNED(start->from) && PAGE_ALIGNED(start->to);
+}
+
+/* The first page at or behind `from` that can be read. */
+static u64 first_from(u64 from)
+{
+	u32 i;
+
+	for (i = 0; i < snapshot.nr_ranges; i++)
+		if (snapshot.ranges[i].end > from)
+			return max(from, snapshot.ranges[i].start);
+	return from;
+}
+
+static int start_snapshot(struct mercury_snapshot_start __user *user)
+{
+	struct mercury_snapshot_start start;
+	int error;
+
+	if (copy_from_user(&start, user, sizeof(start)))
+		return -EFAULT;
+	if (!is_sane(&start))
+		return -EINVAL;
+	if (!mercury_shared()->uses_ept)
+		return -EOPNOTSUPP;
+	if (snapshot.ranges)
+		return -EALREADY;
+	if (!start.to)
+		start.to = -PAGE_SIZE;
+	error = mercury_kept_alloc(pool_size(&start));
+	if (error)
+		return error;
+	snapshot.ranges = mercury_ranges(&snapshot.nr_ranges);
+	if (!snapshot.ranges) {
+		mercury_kept_free();
+		return -ENOMEM;
+	}
+	snapshot.from = start.from;
+	snapshot.next = first_from(start.from);
+	snapshot.cancelled = false;
+	/* A CPU that comes would write unseen until it is virtual, one that goes from when it is not. */
+	cpu_hotplug_disable();
+	error = mercury_while_virtual(begin, &start);
+	if (error) {
+		cpu_hotplug_enable();
+		release_memory();
+	}
+	return error;
+}
+
+/* The machine goes native: under the switch mutex and the hotplug lock. */
+void mercury_snapshot_cancel(void)
+{
+	mutex_lock(&lock);
+	if (snapshot.runs) {
+		snapshot.cancelled = true;
+		end_locked();
+	}
+	mutex_unlock(&lock);
+}
+
+static void end(void)
+{
+	mutex_lock(&lock);
+	end_locked();
+	mutex_unlock(&lock);
+}
+
+/* --- Reading ------------------------------------------------------------------------------------ */
+
+/* 0, or why there is nothing to read any more. */
+static int over(void)
+{
+	if (snapshot.cancelled)
+		return -ECANCELED;
+	if (!snapshot.runs)
+		return -ENODATA;
+	switch (READ_ONCE(mercury_snapshot()->phase)) {
+	case MERCURY_SNAPSHOT_FROZEN:
+		return 0;
+	case MERCURY_SNAPSHOT_FULL:
+		return -ENOSPC;
+	default:
+		return -ECANCELED;
+	}
+}
+
+/* The range that `address` lies in. */
+static const struct mercury_range *range_of(u64 address)
+{
+	u32 low = 0, high = snapshot.nr_ranges;
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+
+		if (address >= snapshot.ranges[middle].end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < snapshot.nr_ranges && address >= snapshot.ranges[low].start ?
+		       &snapshot.ranges[low] :
+		       NULL;
+}
+
+/* This page has been read: who writes behind it need not be seen any more. */
+static void advance(const struct mercury_range *range, u64 page)
+{
+	u64 next = page + PAGE_SIZE;
+
+	if (page != snapshot.next)
+		return;
+	if (next == range->end && range + 1 < snapshot.ranges + snapshot.nr_ranges)
+		next = range[1].start;
+	snapshot.next = next;
+	/* After the page has been read. */
+	smp_store_release(&mercury_snapshot()->frontier, next);
+}
+
+/*
+ * One page as it was. First what it holds now, then whether its old content has been kept meanwhile: who
+ * changed the page before or while we read it has kept it before.
+ */
+static int read_page(u64 address, void *buffer, bool whole)
+{
+	const struct mercury_range *range;
+	const void *old;
+	int error = over();
+
+	range = error ? NULL : range_of(address);
+	if (!range)
+		return error ?: -ENODATA;
+	if (address >= snapshot.from && address < mercury_snapshot()->frontier)
+		return -ESPIPE;
+	/* A page that the hardware has given up on reads as zeroes. */
+	if (copy_from_kernel_nofault(buffer, __va(address), PAGE_SIZE))
+		memset(buffer, 0, PAGE_SIZE);
+	/* What it holds, then the list. */
+	smp_rmb();
+	old = mercury_kept_find(address >> PAGE_SHIFT);
+	if (old)
+		memcpy(buffer, old, PAGE_SIZE);
+	error = over();
+	if (!error && whole)
+		advance(range, address);
+	return error;
+}
+
+static ssize_t snapshot_read(struct file *file, char __user *user, size_t count, loff_t *ppos)
+{
+	void *buffer = file->private_data;
+	size_t done = 0;
+	int error = mutex_lock_interruptible(&file_lock);
+
+	if (error)
+		return error;
+	while (done < count && !error) {
+		u64 address = *ppos + done, offset = offset_in_page(address);
+		size_t part = min_t(size_t, count - done, PAGE_SIZE - offset);
+
+		if (signal_pending(current)) {
+			error = -EINTR;
+			break;
+		}
+		mutex_lock(&lock);
+		error = read_page(address - offset, buffer, part == PAGE_SIZE);
+		mutex_unlock(&lock);
+		if (!error && copy_to_user(user + done, buffer + offset, part))
+			error = -EFAULT;
+		if (!error)
+			done += part;
+		cond_resched();
+	}
+	*ppos += done;
+	mutex_unlock(&file_lock);
+	return done ?: error;
+}
+
+/* --- Asking ------------------------------------------------------------------------------------- */
+
+static int tell_ranges(struct mercury_snapshot_ranges __user *user)
+{
+	struct mercury_snapshot_ranges r;
+	u32 n;
+
+	if (copy_from_user(&r, user, sizeof(r)))
+		return -EFAULT;
+	if (!snapshot.ranges)
+		return -ENODATA;
+	n = min(r.room, snapshot.nr_ranges);
+	r.count = snapshot.nr_ranges;
+	r.direct_map = PAGE_OFFSET;
+	BUILD_BUG_ON(sizeof(*snapshot.ranges) != sizeof(struct mercury_snapshot_range));
+	if (copy_to_user(u64_to_user_ptr(r.ranges), snapshot.ranges,
+			 n * sizeof(*snapshot.ranges)) ||
+	    copy_to_user(user, &r, sizeof(r)))
+		return -EFAULT;
+	return 0;
+}
+
+static int tell_cpu(struct mercury_snapshot_cpu __user *user)
+{
+	struct mercury_snapshot_cpu c;
+	const struct mercury_stop *s;
+
+	if (copy_from_user(&c, user, sizeof(c)))
+		return -EFAULT;
+	if (!snapshot.ranges)
+		return -ENODATA;
+	if (c.cpu >= nr_cpu_ids || !cpu_possible(c.cpu))
+		return -ENOENT;
+	s = mercury_stop_of(c.cpu);
+	if (!s)
+		return -ENOENT;
+	BUILD_BUG_ON(sizeof(c.regs) != sizeof(s->regs));
+	c.pid = s->pid;
+	memcpy(c.regs, s->regs, sizeof(c.regs));
+	return copy_to_user(user, &c, sizeof(c)) ? -EFAULT : 0;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int stop_times(struct mercury_snapshot_stats *stats)
+{
+	u64 *times = kvmalloc_array(nr_cpu_ids, sizeof(*times), GFP_KERNEL);
+	unsigned int cpu, n = 0;
+
+	if (!times)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		if (mercury_stop_of(cpu))
+			times[n++] = mercury_cpu_shared(cpu)->stopped;
+	sort(times, n, sizeof(*times), by_value, NULL);
+	if (n) {
+		stats->stop_median = times[n / 2];
+		stats->stop_max = times[n - 1];
+	}
+	kvfree(times);
+	return 0;
+}
+
+static int tell_stats(struct mercury_snapshot_stats __user *user)
+{
+	const struct mercury_snapshot *m = mercury_snapshot();
+	struct mercury_snapshot_stats stats = {
+		.instant_ns = snapshot.instant_ns,
+		.tsc_khz = tsc_khz,
+		.skew = m->last - m->first,
+		.faults = READ_ONCE(m->faults),
+		.copied = READ_ONCE(m->kept),
+		.pool_pages = mercury_kept_pages(),
+		.pool_peak = READ_ONCE(m->kept),
+		.table_pages = mercury_pool_pages(),
+		.table_peak = READ_ONCE(m->tables_peak),
+		.stalled = READ_ONCE(m->stalled),
+		.cpus = snapshot.cpus,
+		.retries = snapshot.retries,
+	};
+	int error = snapshot.ranges ? stop_times(&stats) : -ENODATA;
+
+	if (error)
+		return error;
+	return copy_to_user(user, &stats, sizeof(stats)) ? -EFAULT : 0;
+}
+
+static int command(unsigned int number, void __user *user)
+{
+	switch (number) {
+	case MERCURY_SNAPSHOT_START:
+		return start_snapshot(user);
+	case MERCURY_SNAPSHOT_RANGES:
+		return tell_ranges(user);
+	case MERCURY_SNAPSHOT_CPU:
+		return tell_cpu(user);
+	case MERCURY_SNAPSHOT_STATS:
+		return tell_stats(user);
+	}
+	return -ENOTTY;
+}
+
+static long snapshot_ioctl(struct file *file, unsigned int number, unsigned long argument)
+{
+	int error = mutex_lock_interruptible(&file_lock);
+
+	if (error)
+		return error;
+	error = command(number, (void __user *)argument);
+	mutex_unlock(&file_lock);
+	return error;
+}
+
+/* --- The device --------------------------------------------------------------------------------- */
+
+static int snapshot_open(struct inode *inode, struct file *file)
+{
+	void *buffer;
+	int error = 0;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	buffer = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!buffer)
+		return -ENOMEM;
+	mutex_lock(&lock);
+	if (snapshot.is_open)
+		error = -EBUSY;
+	snapshot.is_open = true;
+	mutex_unlock(&lock);
+	if (error)
+		kfree(buffer);
+	else
+		file->private_data = buffer;
+	return error;
+}
+
+static int snapshot_release(struct inode *inode, struct file *file)
+{
+	bool began = snapshot.ranges;
+
+	if (began) {
+		mercury_undisturbed(end);
+		cpu_hotplug_enable();
+		release_memory();
+	}
+	kfree(file->private_data);
+	mutex_lock(&lock);
+	snapshot.is_open = false;
+	mutex_unlock(&lock);
+	return 0;
+}
+
+static const struct file_operations ops = {
+	.owner = THIS_MODULE,
+	.open = snapshot_open,
+	.release = snapshot_release,
+	.read = snapshot_read,
+	.unlocked_ioctl = snapshot_ioctl,
+	.llseek = default_llseek,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "mercury-snapshot",
+	.fops = &ops,
+	.mode = 0600,
+};
+
+int mercury_snapshot_start(void)
+{
+	return misc_register(&device);
+}
+
+void mercury_snapshot_stop(void)
+{
+	misc_deregister(&device);
+}
