@@ -72,4 +72,42 @@ struct mercury_finding {
  */
 int mercury_check(void (*tell)(const struct mercury_finding *finding, void *data), void *data);
 
+/* --- A snapshot of memory ------------------------------------------------------------------------- */
+
+struct mercury_range {
+	uint64_t start, end; /* physical bytes                                                    */
+};
+
+struct mercury_snapshot_options {
+	const struct mercury_range *only; /* of RAM only what lies in these; NULL: all of it      */
+	size_t nr_only;
+	uint64_t pool_bytes; /* for old contents; 0: the module decides                           */
+	bool stall;          /* the pool full: writers wait for the reader; else it is over       */
+	/* So many bytes of so many are written; anything but 0 ends it. May be NULL. */
+	int (*progress)(void *data, uint64_t done, uint64_t total);
+	void *data;
+};
+
+/* What a snapshot cost. */
+struct mercury_snapshot_report {
+	double stop_median_us, stop_max_us; /* how long a CPU was stopped                         */
+	double skew_us;                     /* between the first CPU that stopped and the last    */
+	double duration_s;                  /* from the instant to the last byte                  */
+	uint64_t bytes;                     /* of memory in the image                             */
+	uint64_t faults, copied;            /* first writes, pages kept                           */
+	uint64_t pool_pages, pool_peak, table_pages, table_peak, stalled;
+	unsigned int cpus, retries;
+	bool went_virtual; /* and back: the machine was native before                             */
+};
+
+/*
+ * Write the memory of the running machine, as it is at one instant during the call, to `fd` as an ELF
+ * core file. The machine is virtual meanwhile, and afterwards what it was before. -1 with `problem`: as
+ * mercury_set_virtual(); EBUSY another snapshot is being taken; ENOSPC the pool, or the disk, is full;
+ * EAGAIN the CPUs could not be stopped in time; ECANCELED progress() said so, or the mode changed.
+ * Either way the system goes on unharmed and nothing stays protected.
+ */
+int mercury_snapshot(const struct mercury_snapshot_options *options, int fd,
+		     struct mercury_snapshot_report *report, struct mercury_problem *problem);
+
 #endif

@@ -21,6 +21,7 @@ struct options {
 /* One subcommand: its words behind the name are argv[1..argc), options taken out. */
 struct command {
 	const char *name, *arguments, *what;
+	bool has_options; /* of its own; else only those that all have                            */
 	enum exit_status (*run)(const struct options *options, int argc, char **argv);
 };
 
@@ -30,6 +31,7 @@ extern const unsigned int nr_commands;
 enum exit_status command_status(const struct options *options, int argc, char **argv);
 enum exit_status command_virtual(const struct options *options, int argc, char **argv);
 enum exit_status command_native(const struct options *options, int argc, char **argv);
+enum exit_status command_snapshot(const struct options *options, int argc, char **argv);
 enum exit_status command_check(const struct options *options, int argc, char **argv);
 
 /* "mercury: WHAT" and, if there is one, the next step; on stderr, or as JSON on stdout. */

@@ -7,10 +7,13 @@
 #include "command.h"
 
 const struct command commands[] = {
-	{ "status", "", "show the mode, the costs and the memory", command_status },
-	{ "virtual", "", "slide the VMM under the running kernel", command_virtual },
-	{ "native", "", "take it away again", command_native },
-	{ "check", "", "can this machine do it? If not: why, and what to do", command_check },
+	{ "status", "", "show the mode, the costs and the memory", false, command_status },
+	{ "virtual", "", "slide the VMM under the running kernel", false, command_virtual },
+	{ "native", "", "take it away again", false, command_native },
+	{ "check", "", "can this machine do it? If not: why, and what to do", false,
+	  command_check },
+	{ "snapshot", "FILE", "write memory as it is now to FILE, an ELF core; - is stdout", true,
+	  command_snapshot },
 };
 const unsigned int nr_commands = sizeof(commands) / sizeof(commands[0]);
 
@@ -20,9 +23,13 @@ static void usage(FILE *to)
 
 	fputs("usage: mercury COMMAND [--json]\n\nSelf-virtualization for Linux.\n\n", to);
 	for (i = 0; i < nr_commands; i++)
-		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].what);
-	fputs("\n  --json     print one JSON object instead of text\n"
-	      "  --help     this text\n"
+		fprintf(to, "  %-8s %-5s %s\n", commands[i].name, commands[i].arguments,
+			commands[i].what);
+	fputs("\n  --json           print one JSON object instead of text\n"
+	      "  --help           this text\n"
+	      "  --range A-B      snapshot: only physical memory from A to B; may be repeated\n"
+	      "  --pool SIZE      snapshot: memory for pages that are written meanwhile\n"
+	      "  --on-full WHAT   snapshot: abort (default) when that is used up, or stall writers\n"
 	      "\nExit status: 0 done, 1 refused or failed, 2 wrong command line, 3 this machine\n"
 	      "cannot, or the module is not loaded.\n",
 	      to);
@@ -55,6 +62,16 @@ void print_problem(const struct options *options, const struct mercury_problem *
 	json_object_put(object);
 }
 
+static bool has_options(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_commands; i++)
+		if (name && !strcmp(name, commands[i].name))
+			return commands[i].has_options;
+	return false;
+}
+
 /* Takes the options out of argv wherever they stand; false: there is one that is not known. */
 static bool take_options(struct options *options, int *argc, char **argv)
 {
@@ -63,7 +80,7 @@ static bool take_options(struct options *options, int *argc, char **argv)
 	for (from = 1; from < *argc; from++) {
 		if (!strcmp(argv[from], "--json")) {
 			options->json = true;
-		} else if (argv[from][0] == '-' && argv[from][1]) {
+		} else if (argv[from][0] == '-' && argv[from][1] && !has_options(argv[1])) {
 			fprintf(stderr, "mercury: %s is no option; see mercury --help\n",
 				argv[from]);
 			return false;

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A snapshot: the module's device on one side, the core file on the other. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dma.h"
+#include "files.h"
+#include "problem.h"
+#include "uapi/mercury_snapshot.h"
+#include "vmcore.h"
+
+#define PAGE UINT64_C(4096)
+
+/* Everything that is gathered before the file can be written. */
+struct snapshot {
+	int device;
+	struct vmcore core;
+	struct mercury_snapshot_range *all; /* RAM, as the module tells                           */
+	uint32_t nr_all;
+	struct vmcore_range *ranges; /* what of it is wanted                                      */
+	struct vmcore_cpu *cpus;
+	void *vmcoreinfo;
+	char *dma;
+	const struct mercury_snapshot_options *options;
+	struct mercury_problem *problem;
+};
+
+static int failed(struct snapshot *s, const char *what)
+{
+	static const struct {
+		int number;
+		const char *what, *next;
+	} known[] = {
+		{ EAGAIN, "the CPUs could not all be stopped in time", "try again" },
+		{ EBUSY, "another snapshot is being taken", "wait until it is done" },
+		{ ENOSPC, "the pool for old contents is full: the snapshot is over",
+		  "give a larger --pool, a --range, or --on-full stall" },
+		{ ECANCELED, "the snapshot was ended: the mode changed, or the module goes", "" },
+		{ ENOENT, "there is no " MERCURY_SNAPSHOT_DEVICE, "modprobe mercury-vmx" },
+		{ EOPNOTSUPP, "without EPT no page can be protected",
+		  "load the module with ept=auto" },
+	};
+	int number = errno;
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].number == number)
+			return mercury_problem(s->problem, number, known[i].next, "%s",
+					       known[i].what);
+	return mercury_problem(s->problem, number, "", "%s: %s", what, strerror(number));
+}
+
+static int out_of_memory(struct snapshot *s)
+{
+	return mercury_problem(s->problem, ENOMEM, "", "out of memory");
+}
+
+static int read_memory(void *data, void *buffer, size_t size, uint64_t address)
+{
+	struct snapshot *s = data;
+	char *to = buffer;
+
+	while (size) {
+		ssize_t n = pread(s->device, to, size, (off_t)address);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n ? errno : ENODATA;
+			return failed(s, "reading memory");
+		}
+		to += n;
+		size -= (size_t)n;
+		address += (size_t)n;
+	}
+	return 0;
+}
+
+/* --- What there is -------------------------------------------------------------------------------- */
+
+static int get_ranges(struct snapshot *s)
+{
+	struct mercury_snapshot_ranges asked = { .room = 0 };
+
+	if (ioctl(s->device, MERCURY_SNAPSHOT_RANGES, &asked))
+		return failed(s, "asking for the ranges of RAM");
+	s->all = calloc(asked.count + 1, sizeof(*s->all));
+	if (!s->all)
+		return out_of_memory(s);
+	asked.ranges = (uintptr_t)s->all;
+	asked.room = asked.count;
+	if (ioctl(s->device, MERCURY_SNAPSHOT_RANGES, &asked))
+		return failed(s, "asking for the ranges of RAM");
+	s->nr_all = asked.count;
+	s->core.direct_map = asked.direct_map;
+	return 0;
+}
+
+/* What of the range lies in `only`, whole pages; appended. */
+static void add_range(struct snapshot *s, const struct mercury_snapshot_range *range,
+		      const struct mercury_range *only)
+{
+	uint64_t start = only->start / PAGE * PAGE, end = (only->end + PAGE - 1) / PAGE * PAGE;
+
+	start = start > range->start ? start : range->start;
+	end = end < range->end ? end : range->end;
+	if (start < end)
+		s->ranges[s->core.nr_ranges++] = (struct vmcore_range){ start, end };
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct vmcore_range *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static int choose_ranges(struct snapshot *s)
+{
+	static const struct mercury_range everything = { 0, UINT64_MAX - 4096 };
+	const struct mercury_range *only = s->options->only ? s->options->only : &everything;
+	size_t nr_only = s->options->only ? s->options->nr_only : 1, i, j;
+
+	s->ranges = calloc(s->nr_all * nr_only + 1, sizeof(*s->ranges));
+	if (!s->ranges)
+		return out_of_memory(s);
+	for (i = 0; i < s->nr_all; i++)
+		for (j = 0; j < nr_only; j++)
+			add_range(s, &s->all[i], &only[j]);
+	qsort(s->ranges, s->core.nr_ranges, sizeof(*s->ranges), by_start);
+	s->core.ranges = s->ranges;
+	if (!s->core.nr_ranges)
+		return mercury_problem(s->problem, EINVAL, "see /proc/iomem, System RAM",
+				       "no RAM lies in the ranges that were given");
+	return 0;
+}
+
+static int get_cpus(struct snapshot *s)
+{
+	long cpu, all = sysconf(_SC_NPROCESSORS_CONF);
+
+	s->cpus = calloc((size_t)all, sizeof(*s->cpus));
+	if (!s->cpus)
+		return out_of_memory(s);
+	for (cpu = 0; cpu < all; cpu++) {
+		struct mercury_snapshot_cpu asked = { .cpu = (uint32_t)cpu };
+		struct vmcore_cpu *to = &s->cpus[s->core.nr_cpus];
+
+		if (ioctl(s->device, MERCURY_SNAPSHOT_CPU, &asked)) {
+			if (errno == ENOENT)
+				continue;
+			return failed(s, "asking for a CPU's registers");
+		}
+		to->pid = asked.pid;
+		memcpy(to->regs, asked.regs, sizeof(to->regs));
+		s->core.nr_cpus++;
+	}
+	s->core.cpus = s->cpus;
+	return 0;
+}
+
+/* The kernel keeps the note ready for kdump: /sys/kernel/vmcoreinfo has "ADDRESS SIZE". */
+static int get_vmcoreinfo(struct snapshot *s)
+{
+	char *text = files_read("/sys/kernel/vmcoreinfo");
+	unsigned long long address, size, done, part;
+	int found = text && sscanf(text, "%llx %llx", &address, &size) == 2 && size < 1 << 20;
+
+	free(text);
+	if (!found)
+		return 0;
+	s->vmcoreinfo = malloc(size);
+	if (!s->vmcoreinfo)
+		return out_of_memory(s);
+	/* By halves of pages: it comes again with the memory around it, and shall not be given up. */
+	for (done = 0; done < size; done += part) {
+		part = size - done < PAGE / 2 ? size - done : PAGE / 2;
+		if (read_memory(s, (char *)s->vmcoreinfo + done, part, address + done))
+			return -1;
+	}
+	s->core.vmcoreinfo = s->vmcoreinfo;
+	s->core.vmcoreinfo_size = size;
+	return 0;
+}
+
+static int get_dma(struct snapshot *s)
+{
+	s->dma = dma_note();
+	s->core.dma = s->dma;
+	return s->dma ? 0 : out_of_memory(s);
+}
+
+/* --- The report ----------------------------------------------------------------------------------- */
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static int report_on(struct snapshot *s, struct mercury_snapshot_report *report)
+{
+	struct mercury_snapshot_stats stats;
+	double khz;
+	size_t i;
+
+	if (ioctl(s->device, MERCURY_SNAPSHOT_STATS, &stats))
+		return failed(s, "asking for the snapshot's statistics");
+	khz = stats.tsc_khz ? (double)stats.tsc_khz / 1e3 : 1;
+	report->stop_median_us = (double)stats.stop_median / khz;
+	report->stop_max_us = (double)stats.stop_max / khz;
+	report->skew_us = (double)stats.skew / khz;
+	report->faults = stats.faults;
+	report->copied = stats.copied;
+	report->pool_pages = stats.pool_pages;
+	report->pool_peak = stats.pool_peak;
+	report->table_pages = stats.table_pages;
+	report->table_peak = stats.table_peak;
+	report->stalled = stats.stalled;
+	report->cpus = stats.cpus;
+	report->retries = stats.retries;
+	for (i = 0; i < s->core.nr_ranges; i++)
+		report->bytes += s->ranges[i].end - s->ranges[i].start;
+	return 0;
+}
+
+/* --- Together ------------------------------------------------------------------------------------- */
+
+/* Where all that is wanted lies: what is written elsewhere need not be kept. */
+static void hull(const struct mercury_snapshot_options *options,
+		 struct mercury_snapshot_start *start)
+{
+	size_t i;
+
+	for (i = 0; i < options->nr_only; i++) {
+		uint64_t from = options->only[i].start / PAGE * PAGE;
+		uint64_t to = (options->only[i].end + PAGE - 1) / PAGE * PAGE;
+		if (!i || from < start->from)
+			start->from = from;
+		if (to > start->to)
+			start->to = to;
+	}
+}
+
+static int begin(struct snapshot *s)
+{
+	struct mercury_snapshot_start start = {
+		.pool_bytes = s->options->pool_bytes,
+		.on_full = s->options->stall ? MERCURY_SNAPSHOT_STALL : MERCURY_SNAPSHOT_ABORT,
+		.stall_ms = 1000,
+	};
+
+	hull(s->options, &start);
+	return ioctl(s->device, MERCURY_SNAPSHOT_START, &start) ? failed(s, "the snapshot") : 0;
+}
+
+static int take(struct snapshot *s, int fd, struct mercury_snapshot_report *report)
+{
+	double start;
+
+	s->device = open(MERCURY_SNAPSHOT_DEVICE, O_RDONLY | O_CLOEXEC);
+	if (s->device < 0)
+		return failed(s, MERCURY_SNAPSHOT_DEVICE);
+	if (get_dma(s) || begin(s))
+		return -1;
+	start = seconds();
+	if (get_ranges(s) || choose_ranges(s) || get_cpus(s) || get_vmcoreinfo(s))
+		return -1;
+	s->core.read = read_memory;
+	s->core.progress = s->options->progress;
+	s->core.data = s;
+	s->core.progress_data = s->options->data;
+	if (vmcore_write(&s->core, fd, s->problem) || report_on(s, report))
+		return -1;
+	report->duration_s = seconds() - start;
+	return 0;
+}
+
+static void release(struct snapshot *s)
+{
+	if (s->device >= 0)
+		close(s->device);
+	free(s->all);
+	free(s->ranges);
+	free(s->cpus);
+	free(s->vmcoreinfo);
+	free(s->dma);
+}
+
+int mercury_snapshot(const struct mercury_snapshot_options *options, int fd,
+		     struct mercury_snapshot_report *report, struct mercury_problem *problem)
+{
+	struct snapshot s = { .device = -1, .options = options, .problem = problem };
+	struct mercury_problem ignored;
+	struct mercury_status status;
+	int result;
+
+	*report = (struct mercury_snapshot_report){ .bytes = 0 };
+	if (mercury_status_read(&status, problem))
+		return -1;
+	report->went_virtual = status.state != MERCURY_STATE_VIRTUAL;
+	mercury_status_free(&status);
+	if (report->went_virtual && mercury_set_virtual(true, problem))
+		return -1;
+	result = take(&s, fd, report);
+	release(&s);
+	if (report->went_virtual && mercury_set_virtual(false, result ? &ignored : problem))
+		result = -1;
+	return result;
+}

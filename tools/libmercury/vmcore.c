@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writing an ELF64 core of physical memory. The layout: ELF header, program headers, notes, and from
+ * the next page on the ranges one after the other.
+ */
+#include "vmcore.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/procfs.h>
+#include <unistd.h>
+
+#include "problem.h"
+
+#define PAGE 4096
+#define CHUNK ((size_t)1 << 20)
+
+/* A growing piece of the file; a failed allocation shows in `failed` at the end. */
+struct buffer {
+	char *bytes;
+	size_t size;
+	bool failed;
+};
+
+static void append(struct buffer *b, const void *bytes, size_t size)
+{
+	char *more = b->failed ? NULL : realloc(b->bytes, b->size + size);
+
+	if (!more) {
+		b->failed = true;
+		return;
+	}
+	b->bytes = more;
+	if (bytes)
+		memcpy(more + b->size, bytes, size);
+	else
+		memset(more + b->size, 0, size);
+	b->size += size;
+}
+
+static void pad(struct buffer *b, size_t to)
+{
+	append(b, NULL, (to - b->size % to) % to);
+}
+
+/* --- Notes ---------------------------------------------------------------------------------------- */
+
+static void append_note(struct buffer *b, const char *name, uint32_t type, const void *bytes,
+			size_t size)
+{
+	const Elf64_Nhdr header = { (uint32_t)strlen(name) + 1, (uint32_t)size, type };
+
+	append(b, &header, sizeof(header));
+	append(b, name, header.n_namesz);
+	pad(b, 4);
+	append(b, bytes, size);
+	pad(b, 4);
+}
+
+static void append_cpu(struct buffer *b, const struct vmcore_cpu *cpu)
+{
+	prstatus_t status = { .pr_pid = (pid_t)cpu->pid };
+
+	_Static_assert(sizeof(status.pr_reg) == sizeof(cpu->regs), "the registers of a core file");
+	memcpy(&status.pr_reg, cpu->regs, sizeof(cpu->regs));
+	append_note(b, "CORE", NT_PRSTATUS, &status, sizeof(status));
+}
+
+static bool is_note(const void *bytes, size_t size)
+{
+	Elf64_Nhdr header;
+
+	if (size < sizeof(header))
+		return false;
+	memcpy(&header, bytes, sizeof(header));
+	return header.n_namesz == sizeof("VMCOREINFO") &&
+	       sizeof(header) + ((header.n_namesz + 3u) & ~3u) + header.n_descsz <= size &&
+	       !memcmp((const char *)bytes + sizeof(header), "VMCOREINFO", header.n_namesz);
+}
+
+static void build_notes(struct buffer *b, const struct vmcore *core)
+{
+	size_t i;
+
+	for (i = 0; i < core->nr_cpus; i++)
+		append_cpu(b, &core->cpus[i]);
+	if (core->vmcoreinfo) {
+		Elf64_Nhdr header;
+
+		/* The kernel's buffer is larger than its note. */
+		memcpy(&header, core->vmcoreinfo, sizeof(header));
+		append(b, core->vmcoreinfo,
+		       sizeof(header) + ((header.n_namesz + 3u) & ~3u) + header.n_descsz);
+		pad(b, 4);
+	}
+	append_note(b, "MERCURY", VMCORE_NOTE_DMA, core->dma, strlen(core->dma) + 1);
+}
+
+/* --- Headers -------------------------------------------------------------------------------------- */
+
+static void append_elf_header(struct buffer *b, size_t segments)
+{
+	const Elf64_Ehdr header = {
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			     EV_CURRENT, ELFOSABI_NONE },
+		.e_type = ET_CORE,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_phoff = sizeof(header),
+		.e_ehsize = sizeof(header),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = (uint16_t)segments,
+	};
+
+	append(b, &header, sizeof(header));
+}
+
+static void append_range(struct buffer *b, const struct vmcore *core,
+			 const struct vmcore_range *range, uint64_t offset)
+{
+	const uint64_t size = range->end - range->start;
+	const Elf64_Phdr header = {
+		.p_type = PT_LOAD,
+		.p_flags = PF_R | PF_W | PF_X,
+		.p_offset = offset,
+		.p_vaddr = core->direct_map + range->start,
+		.p_paddr = range->start,
+		.p_filesz = size,
+		.p_memsz = size,
+	};
+
+	append(b, &header, sizeof(header));
+}
+
+/* All that comes before memory, to a page's boundary. */
+static void build_head(struct buffer *b, const struct vmcore *core, const struct buffer *notes)
+{
+	const size_t segments = 1 + core->nr_ranges;
+	const uint64_t at = sizeof(Elf64_Ehdr) + segments * sizeof(Elf64_Phdr);
+	const Elf64_Phdr note = {
+		.p_type = PT_NOTE,
+		.p_offset = at,
+		.p_filesz = notes->size,
+		.p_memsz = notes->size,
+		.p_align = 4,
+	};
+	uint64_t offset = (at + notes->size + PAGE - 1) / PAGE * PAGE;
+	size_t i;
+
+	append_elf_header(b, segments);
+	append(b, &note, sizeof(note));
+	for (i = 0; i < core->nr_ranges; i++) {
+		append_range(b, core, &core->ranges[i], offset);
+		offset += core->ranges[i].end - core->ranges[i].start;
+	}
+	append(b, notes->bytes, notes->size);
+	pad(b, PAGE);
+}
+
+/* --- Writing -------------------------------------------------------------------------------------- */
+
+static int write_all(int fd, const char *bytes, size_t size, struct mercury_problem *problem)
+{
+	while (size) {
+		ssize_t n = write(fd, bytes, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return mercury_problem(problem, errno,
+					       errno == ENOSPC ? "free some space" : "",
+					       "writing the image: %s", strerror(errno));
+		bytes += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_range(const struct vmcore *core, const struct vmcore_range *range, int fd,
+		       char *chunk, uint64_t *done, uint64_t total, struct mercury_problem *problem)
+{
+	uint64_t at = range->start;
+
+	while (at < range->end) {
+		size_t size = range->end - at < CHUNK ? (size_t)(range->end - at) : CHUNK;
+
+		if (core->read(core->data, chunk, size, at))
+			return -1;
+		if (write_all(fd, chunk, size, problem))
+			return -1;
+		at += size;
+		*done += size;
+		if (core->progress && core->progress(core->progress_data, *done, total))
+			return mercury_problem(problem, ECANCELED, "", "interrupted");
+	}
+	return 0;
+}
+
+static int write_memory(const struct vmcore *core, int fd, struct mercury_problem *problem)
+{
+	uint64_t done = 0, total = 0;
+	char *chunk = aligned_alloc(PAGE, CHUNK);
+	int result = 0;
+	size_t i;
+
+	if (!chunk)
+		return mercury_problem(problem, ENOMEM, "", "out of memory");
+	for (i = 0; i < core->nr_ranges; i++)
+		total += core->ranges[i].end - core->ranges[i].start;
+	for (i = 0; i < core->nr_ranges && !result; i++)
+		result = write_range(core, &core->ranges[i], fd, chunk, &done, total, problem);
+	free(chunk);
+	return result;
+}
+
+int vmcore_write(const struct vmcore *core, int fd, struct mercury_problem *problem)
+{
+	struct buffer notes = { .failed = false }, head = { .failed = false };
+	char *aligned;
+	int result;
+
+	if (core->nr_ranges >= PN_XNUM - 1)
+		return mercury_problem(problem, E2BIG, "give a --range",
+				       "memory has %zu ranges, more than a core file can list",
+				       core->nr_ranges);
+	if (core->vmcoreinfo && !is_note(core->vmcoreinfo, core->vmcoreinfo_size))
+		return mercury_problem(problem, EINVAL, "",
+				       "what /sys/kernel/vmcoreinfo points to is no note");
+	build_notes(&notes, core);
+	build_head(&head, core, &notes);
+	aligned = head.failed ? NULL : aligned_alloc(PAGE, head.size);
+	if (notes.failed || !aligned) {
+		result = mercury_problem(problem, ENOMEM, "", "out of memory");
+	} else {
+		memcpy(aligned, head.bytes, head.size);
+		result = write_all(fd, aligned, head.size, problem);
+	}
+	free(aligned);
+	free(notes.bytes);
+	free(head.bytes);
+	return result ? result : write_memory(core, fd, problem);
+}

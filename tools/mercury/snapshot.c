@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* mercury snapshot FILE. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* Ctrl-C ends the snapshot and brings the machine back; the half file is taken away. */
+static void catch_signals(void)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* `data`: the percentage that is shown, where somebody looks at it. */
+static int progress(void *data, uint64_t done, uint64_t total)
+{
+	uint64_t percent = done * 100 / total, *shown = data;
+
+	if (shown && percent != *shown) {
+		*shown = percent;
+		fprintf(stderr, "\rmercury: %" PRIu64 " of %" PRIu64 " MiB%s", done >> 20,
+			total >> 20, done == total ? "\n" : "");
+	}
+	return interrupted;
+}
+
+/* --- The report ----------------------------------------------------------------------------------- */
+
+/* On stderr: the image may go to stdout. */
+static void print_text(const struct mercury_snapshot_report *r)
+{
+	fprintf(stderr,
+		"stopped   %.1f us (median of %u CPUs), %.1f us (longest); skew %.1f us, retries %u\n",
+		r->stop_median_us, r->cpus, r->stop_max_us, r->skew_us, r->retries);
+	fprintf(stderr, "kept      %" PRIu64 " pages in %" PRIu64 " first writes\n", r->copied,
+		r->faults);
+	fprintf(stderr,
+		"pools     %" PRIu64 " of %" PRIu64 " pages for old contents, %" PRIu64
+		" of %" PRIu64 " for tables; waited %" PRIu64 " times\n",
+		r->pool_peak, r->pool_pages, r->table_peak, r->table_pages, r->stalled);
+	fprintf(stderr, "image     %" PRIu64 " MiB in %.1f s\n", r->bytes >> 20, r->duration_s);
+}
+
+static void add_double(struct json_object *object, const char *key, double value)
+{
+	json_object_object_add(object, key, json_object_new_double(value));
+}
+
+static void add_number(struct json_object *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+static void print_json(const struct mercury_snapshot_report *r, FILE *to)
+{
+	struct json_object *object = json_object_new_object();
+
+	add_double(object, "stop_median_us", r->stop_median_us);
+	add_double(object, "stop_max_us", r->stop_max_us);
+	add_double(object, "skew_us", r->skew_us);
+	add_double(object, "duration_s", r->duration_s);
+	add_number(object, "cpus", r->cpus);
+	add_number(object, "retries", r->retries);
+	add_number(object, "first_writes", r->faults);
+	add_number(object, "kept_pages", r->copied);
+	add_number(object, "pool_pages", r->pool_pages);
+	add_number(object, "pool_peak", r->pool_peak);
+	add_number(object, "table_pages", r->table_pages);
+	add_number(object, "table_peak", r->table_peak);
+	add_number(object, "stalled", r->stalled);
+	add_number(object, "bytes", r->bytes);
+	fprintf(to, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	json_object_put(object);
+}
+
+/* --- The command line ----------------------------------------------------------------------------- */
+
+/* What of memory, and where to. */
+struct wanted {
+	const char *path;
+	struct mercury_range *ranges;
+	struct mercury_snapshot_options options;
+};
+
+static int bad(const char *word, const char *why)
+{
+	fprintf(stderr, "mercury: '%s': %s; see mercury --help\n", word, why);
+	return -1;
+}
+
+/* Bytes, with K, M or G behind. */
+static int parse_size(const char *word, uint64_t *size)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	char *end;
+
+	errno = 0;
+	*size = strtoull(word, &end, 0);
+	if (end == word || errno || *word == '-')
+		return bad(word, "is no size");
+	unit = *end ? strchr(units, *end) : NULL;
+	if (*end && (!unit || end[1]))
+		return bad(word, "a size is a number with K, M or G");
+	if (unit)
+		*size <<= 10 * (unit - units + 1);
+	return 0;
+}
+
+/* START-END, physical bytes. */
+static int parse_range(const char *word, struct wanted *w)
+{
+	struct mercury_range *more;
+	char *dash, *end;
+	uint64_t from, to;
+
+	from = strtoull(word, &dash, 0);
+	to = *dash == '-' ? strtoull(dash + 1, &end, 0) : 0;
+	if (*dash != '-' || *end || from >= to)
+		return bad(word, "a range is START-END, physical bytes, as in 0x100000-0x200000");
+	more = realloc(w->ranges, (w->options.nr_only + 1) * sizeof(*more));
+	if (!more)
+		return bad(word, "out of memory");
+	more[w->options.nr_only++] = (struct mercury_range){ from, to };
+	w->options.only = w->ranges = more;
+	return 0;
+}
+
+static int parse_on_full(const char *word, struct wanted *w)
+{
+	if (strcmp(word, "abort") && strcmp(word, "stall"))
+		return bad(word, "--on-full takes abort or stall");
+	w->options.stall = !strcmp(word, "stall");
+	return 0;
+}
+
+static int parse(int argc, char **argv, struct wanted *w)
+{
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		const char *word = argv[i], *value = argv[i + 1];
+		int error;
+
+		if (word[0] != '-' || !word[1]) {
+			if (w->path)
+				return bad(word, "one file is enough");
+			w->path = word;
+			continue;
+		}
+		if (!value)
+			return bad(word, "takes a value");
+		i++;
+		if (!strcmp(word, "--pool"))
+			error = parse_size(value, &w->options.pool_bytes);
+		else if (!strcmp(word, "--range"))
+			error = parse_range(value, w);
+		else if (!strcmp(word, "--on-full"))
+			error = parse_on_full(value, w);
+		else
+			error = bad(word, "is no option of snapshot");
+		if (error)
+			return error;
+	}
+	return w->path ? 0 : bad("snapshot", "takes a FILE, or - for standard output");
+}
+
+/* --- Together ------------------------------------------------------------------------------------- */
+
+static int open_output(const struct options *options, const struct wanted *w)
+{
+	const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
+	struct mercury_problem problem = { .next = "" };
+	int fd;
+
+	if (!strcmp(w->path, "-")) {
+		if (!isatty(STDOUT_FILENO))
+			return STDOUT_FILENO;
+		bad("-", "memory is not for a terminal: redirect it");
+		return -1;
+	}
+	/*
+	 * Memory is nobody else's business. Past the page cache: or each page that is written would take a
+	 * free one, whose old content is kept.
+	 */
+	fd = open(w->path, flags | O_DIRECT, 0600);
+	if (fd < 0 && errno == EINVAL)
+		fd = open(w->path, flags, 0600);
+	if (fd < 0) {
+		problem.number = errno;
+		snprintf(problem.what, sizeof(problem.what), "%s: %s", w->path, strerror(errno));
+		print_problem(options, &problem);
+	}
+	return fd;
+}
+
+static bool is_regular(int fd)
+{
+	struct stat s;
+
+	return !fstat(fd, &s) && S_ISREG(s.st_mode);
+}
+
+static enum exit_status run(const struct options *options, struct wanted *w)
+{
+	struct mercury_snapshot_report report;
+	struct mercury_problem problem;
+	int fd = open_output(options, w), result;
+	bool is_stdout = fd == STDOUT_FILENO;
+	uint64_t percent = 0;
+
+	if (fd < 0)
+		return EXIT_FAILED;
+	w->options.progress = progress;
+	w->options.data = isatty(STDERR_FILENO) ? &percent : NULL;
+	result = mercury_snapshot(&w->options, fd, &report, &problem);
+	if (!result && !is_stdout && close(fd)) {
+		result = -1;
+		problem = (struct mercury_problem){ .number = errno };
+		snprintf(problem.what, sizeof(problem.what), "%s: %s", w->path, strerror(errno));
+	}
+	if (result) {
+		if (!is_stdout && is_regular(fd))
+			unlink(w->path);
+		print_problem(options, &problem);
+		return problem.number == ENOENT || problem.number == ENODEV ||
+				       problem.number == EOPNOTSUPP ?
+			       EXIT_UNABLE :
+			       EXIT_FAILED;
+	}
+	if (options->json)
+		print_json(&report, is_stdout ? stderr : stdout);
+	else
+		print_text(&report);
+	return EXIT_DONE;
+}
+
+enum exit_status command_snapshot(const struct options *options, int argc, char **argv)
+{
+	struct wanted w = { .path = NULL };
+	enum exit_status status = EXIT_USAGE;
+
+	if (!parse(argc, argv, &w)) {
+		catch_signals();
+		status = run(options, &w);
+	}
+	free(w.ranges);
+	return status;
+}
