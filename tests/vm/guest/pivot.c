@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pivot: is an image of memory that of one instant? Threads on all CPUs count in turns, each on pages of
+ * its own: page i+1 is counted up only by who has seen page i counted up. So at no instant a page is
+ * ahead of the one before it, nor the first one by more than one ahead of the last. An image that was
+ * not taken at one instant shows it.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "uapi/mercury_snapshot.h"
+
+#define PAGE 4096u
+#define PAGES 64u
+#define MAX_THREADS 64
+#define MAGIC UINT64_C(0x746f7669702d2d2d)
+
+static const char usage[] =
+	"usage: pivot device N [unprotected]  N snapshots by the device; says how many were torn\n"
+	"       pivot plain N                 the same without any snapshot\n"
+	"       pivot run                     counts until it is killed; prints --range for each page\n"
+	"       pivot check FILE              the pages in the core FILE: is it of one instant?\n"
+	"       pivot hold                    a snapshot until a line comes in; then what reading gives\n";
+
+struct page {
+	uint64_t magic, index;
+	uint64_t count;
+	uint8_t rest[PAGE - 24];
+};
+
+static struct page *pages;
+static unsigned int nr_threads;
+
+static void __attribute__((noreturn)) die(const char *what)
+{
+	fprintf(stderr, "pivot: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+static uint64_t count_of(unsigned int i)
+{
+	return __atomic_load_n(&pages[i].count, __ATOMIC_ACQUIRE);
+}
+
+/* Page i is ours if the page before it is one ahead; the first, if it is level with the last. */
+static void *count(void *argument)
+{
+	unsigned int me = (unsigned int)(uintptr_t)argument, i;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(me, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("sched_setaffinity");
+	for (;;) {
+		for (i = me; i < PAGES; i += nr_threads) {
+			uint64_t next = pages[i].count + 1;
+
+			while (count_of(i ? i - 1 : PAGES - 1) != (i ? next : next - 1))
+				sched_yield();
+			__atomic_store_n(&pages[i].count, next, __ATOMIC_RELEASE);
+		}
+	}
+	return NULL;
+}
+
+static void start(void)
+{
+	pthread_t thread;
+	unsigned int i;
+
+	nr_threads = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
+	nr_threads = nr_threads < MAX_THREADS ? nr_threads : MAX_THREADS;
+	pages = mmap(NULL, sizeof(*pages) * PAGES, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		die("mmap");
+	madvise(pages, sizeof(*pages) * PAGES, MADV_NOHUGEPAGE);
+	for (i = 0; i < PAGES; i++)
+		pages[i] = (struct page){ .magic = MAGIC, .index = i };
+	if (mlock(pages, sizeof(*pages) * PAGES))
+		die("mlock");
+	for (i = 0; i < nr_threads; i++)
+		if (pthread_create(&thread, NULL, count, (void *)(uintptr_t)i))
+			die("pthread_create");
+}
+
+/* Physical, from /proc/self/pagemap: bits 54:0 are the frame. */
+static void locate(uint64_t *address)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	unsigned int i;
+
+	if (fd < 0)
+		die("/proc/self/pagemap");
+	for (i = 0; i < PAGES; i++) {
+		uint64_t entry;
+		off_t at = (off_t)((uintptr_t)&pages[i] / PAGE * sizeof(entry));
+
+		if (pread(fd, &entry, sizeof(entry), at) != sizeof(entry))
+			die("/proc/self/pagemap");
+		address[i] = (entry & ((UINT64_C(1) << 55) - 1)) * PAGE;
+	}
+	close(fd);
+}
+
+/* Of one instant? */
+static bool is_torn(const uint64_t *counts)
+{
+	unsigned int i;
+
+	for (i = 1; i < PAGES; i++)
+		if (counts[i] > counts[i - 1])
+			return true;
+	return counts[0] > counts[PAGES - 1] + 1;
+}
+
+/* --- By the device ------------------------------------------------------------------------------ */
+
+static int begin(const uint64_t *address, bool unprotected)
+{
+	struct mercury_snapshot_start start = { .pool_bytes = 4 << 20,
+						.from = UINT64_MAX,
+						.unprotected = unprotected };
+	int fd = open(MERCURY_SNAPSHOT_DEVICE, O_RDONLY);
+	unsigned int i;
+
+	if (fd < 0)
+		die(MERCURY_SNAPSHOT_DEVICE);
+	for (i = 0; i < PAGES; i++) {
+		start.from = address[i] < start.from ? address[i] : start.from;
+		start.to = address[i] + PAGE > start.to ? address[i] + PAGE : start.to;
+	}
+	if (ioctl(fd, MERCURY_SNAPSHOT_START, &start))
+		die("START");
+	return fd;
+}
+
+/* False: the kernel has moved a page meanwhile. */
+static bool read_counts(int fd, const uint64_t *address, uint64_t *counts)
+{
+	static struct page page;
+	unsigned int i;
+
+	for (i = 0; i < PAGES; i++) {
+		if (pread(fd, &page, sizeof(page), (off_t)address[i]) != sizeof(page))
+			die("reading");
+		if (page.magic != MAGIC || page.index != i)
+			return false;
+		counts[i] = page.count;
+	}
+	return true;
+}
+
+static int by_device(unsigned int n, bool unprotected)
+{
+	uint64_t address[PAGES], counts[PAGES], first = count_of(0);
+	unsigned int i, torn = 0, moved = 0;
+
+	for (i = 0; i < n; i++) {
+		int fd;
+
+		locate(address);
+		fd = begin(address, unprotected);
+		if (read_counts(fd, address, counts))
+			torn += is_torn(counts);
+		else
+			moved++;
+		close(fd);
+	}
+	printf("%u snapshots, %u torn, %u moved, %s\n", n, torn, moved,
+	       count_of(0) - first > n ? "counting" : "at rest");
+	return 0;
+}
+
+static int plainly(unsigned int n)
+{
+	uint64_t counts[PAGES];
+	unsigned int i, k, torn = 0;
+
+	for (k = 0; k < n; k++) {
+		for (i = 0; i < PAGES; i++)
+			counts[i] = count_of(i);
+		torn += is_torn(counts);
+		sched_yield();
+	}
+	printf("%u reads, %u torn\n", n, torn);
+	return 0;
+}
+
+static int hold(void)
+{
+	uint64_t address[PAGES];
+	char line[8];
+	int fd;
+
+	locate(address);
+	fd = begin(address, false);
+	puts("holds");
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		return 2;
+	errno = 0;
+	puts(pread(fd, line, 1, (off_t)address[0]) == 1 ? "read" : strerrorname_np(errno));
+	return 0;
+}
+
+/* --- By a core file ----------------------------------------------------------------------------- */
+
+static void __attribute__((noreturn)) run(void)
+{
+	uint64_t address[PAGES];
+	unsigned int i;
+
+	locate(address);
+	for (i = 0; i < PAGES; i++)
+		printf("--range %#llx-%#llx ", (unsigned long long)address[i],
+		       (unsigned long long)address[i] + PAGE);
+	puts("");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+static int check(const char *path)
+{
+	uint64_t counts[PAGES], seen = 0;
+	const Elf64_Ehdr *elf;
+	const Elf64_Phdr *segment;
+	struct stat s;
+	int fd = open(path, O_RDONLY), i;
+
+	if (fd < 0 || fstat(fd, &s))
+		die(path);
+	elf = mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (elf == MAP_FAILED)
+		die(path);
+	segment = (const Elf64_Phdr *)((const char *)elf + elf->e_phoff);
+	for (i = 0; i < elf->e_phnum; i++) {
+		uint64_t at;
+
+		for (at = 0; segment[i].p_type == PT_LOAD && at < segment[i].p_filesz; at += PAGE) {
+			const struct page *page =
+				(const void *)((const char *)elf + segment[i].p_offset + at);
+
+			if (page->magic != MAGIC || page->index >= PAGES)
+				continue;
+			counts[page->index] = page->count;
+			seen |= UINT64_C(1) << page->index;
+		}
+	}
+	if (seen != UINT64_MAX) {
+		puts("pages are missing");
+		return 2;
+	}
+	puts(is_torn(counts) ? "torn" : "of one instant");
+	return is_torn(counts);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int n = argc > 2 ? (unsigned int)strtoul(argv[2], NULL, 0) : 0;
+
+	if (argc == 3 && !strcmp(argv[1], "check"))
+		return check(argv[2]);
+	if (argc < 2)
+		goto wrong;
+	start();
+	if (!strcmp(argv[1], "device") && n)
+		return by_device(n, argc > 3);
+	if (!strcmp(argv[1], "plain") && n)
+		return plainly(n);
+	if (!strcmp(argv[1], "hold"))
+		return hold();
+	if (!strcmp(argv[1], "run"))
+		run();
+wrong:
+	fputs(usage, stderr);
+	return 2;
+}

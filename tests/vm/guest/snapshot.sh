@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# snapshot.sh [full]: memory as it was at one instant, under load; what ends a snapshot, and what is left
+# then. Needs mercury, pivot, hv.
+set -u
+
+# shellcheck source=SCRIPTDIR/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# ends STATUS COMMAND...: its output in $WORK/output.
+ends() {
+	ends_with=$1
+	shift
+	"$@" > "$WORK/output" 2>&1
+	is "$(echo "$*" | cut -c 1-60): exit status" $? "$ends_with"
+}
+
+# hold: a snapshot that stays until release; its answer in $WORK/held.
+hold() {
+	rm -f "$WORK/held"
+	[ -p "$WORK/line" ] || mkfifo "$WORK/line"
+	pivot hold < "$WORK/line" > "$WORK/held" 2>&1 &
+	holder=$!
+	exec 3> "$WORK/line"
+	until grep -q . "$WORK/held"; do sleep 0.1; done
+}
+
+release() {
+	echo >&3
+	exec 3>&-
+	wait "$holder"
+	tail -n 1 "$WORK/held"
+}
+
+modprobe mercury-vmx || exit 1
+tables=$(field tables)
+succeeds "to virtual" set_mode virtual
+
+# One instant; and the controls that are not.
+is "snapshots under load" "$(pivot device 50)" "50 snapshots, 0 torn, 0 moved, counting"
+torn=$(pivot device 50 unprotected)
+like "unprotected" "$torn" "50 snapshots, [1-9]*torn, 0 moved, counting"
+if [ "$(nproc)" -gt 1 ]; then
+	like "a plain read" "$(pivot plain 2000)" "2000 reads, [1-9]*torn"
+fi
+
+# The command, from virtual and from native mode.
+pivot run > "$WORK/ranges" &
+counter=$!
+until grep -q . "$WORK/ranges"; do sleep 0.1; done
+ranges=$(cat "$WORK/ranges")
+for mode in virtual native native; do
+	set_mode $mode
+	# shellcheck disable=SC2086 # words
+	ends 0 mercury snapshot $ranges "$WORK/core"
+	is "the image" "$(pivot check "$WORK/core")" "of one instant"
+	is "the mode is what it was" "$(mode)" $mode
+done
+sed 's/^/# /' "$WORK/output"
+# shellcheck disable=SC2086 # words
+is "through a pipe" "$(mercury snapshot $ranges - 2> /dev/null | wc -c)" "$(wc -c < "$WORK/core")"
+succeeds "every CPU is native" hv --expect native
+
+# What ends it.
+ends 1 mercury snapshot --pool 16K "$WORK/core"
+like "the pool is full" "$(cat "$WORK/output")" "*pool for old contents is full*next: give a larger --pool*"
+is "no half file is left" "$(ls "$WORK/core" 2> /dev/null)" ""
+mercury snapshot "$WORK/core" 2> "$WORK/output" &
+snapshot=$!
+until [ -s "$WORK/core" ]; do sleep 0.05; done
+kill -INT $snapshot
+wait $snapshot
+is "interrupted: exit status" $? 1
+is "no half file is left then" "$(ls "$WORK/core" 2> /dev/null)" ""
+is "the machine is native again" "$(mode)" native
+kill $counter
+
+set_mode virtual
+hold
+ends 1 mercury snapshot -
+like "one at a time" "$(cat "$WORK/output")" "*another snapshot is being taken*"
+if [ "$(nproc)" -gt 1 ]; then
+	like "no CPU goes meanwhile" "$( (echo 0 > /sys/devices/system/cpu/cpu1/online) 2>&1)" "*busy*"
+fi
+succeeds "nor the module" sh -c "! rmmod mercury_vmx"
+is "a snapshot that is held" "$(release)" read
+hold
+succeeds "the mode changes meanwhile" set_mode native
+is "and ends it" "$(release)" ECANCELED
+succeeds "every CPU is native then" hv --expect native
+
+if [ "${1:-}" = full ]; then
+	ends 0 mercury snapshot "/out/full.vmcore"
+	sed 's/^/# /' "$WORK/output"
+fi
+
+# Nothing is left.
+succeeds "to virtual again" set_mode virtual
+is "a snapshot after all that" "$(pivot device 5)" "5 snapshots, 0 torn, 0 moved, counting"
+if [ "$(nproc)" -gt 1 ]; then
+	succeeds "a CPU goes" sh -c "echo 0 > /sys/devices/system/cpu/cpu1/online"
+	succeeds "and comes" sh -c "echo 1 > /sys/devices/system/cpu/cpu1/online"
+fi
+succeeds "to native" set_mode native
+is "no table of the P2M is left" "$(field tables)" "$tables"
+succeeds "the module goes" rmmod mercury_vmx
+finish
