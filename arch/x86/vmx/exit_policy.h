@@ -38,8 +38,9 @@
 	P(WRMSR, exit_wrmsr, "the same; MTRRs, microcode update", "see below")                     \
 	P(MONITOR_TRAP_FLAG, exit_monitor_trap_flag, "behind a write to hidden memory",            \
 	  "sink off, flush")                                                                       \
-	P(EPT_VIOLATION, exit_ept_violation, "see [memory.md](memory.md)",                         \
-	  "map, drop the write, or unknown")                                                       \
+	P(EPT_VIOLATION, exit_ept_violation,                                                       \
+	  "see [memory.md](memory.md), [snapshot.md](snapshot.md)",                                \
+	  "keep the page, map, drop the write, or unknown")                                        \
 	P(EPT_MISCONFIGURATION, exit_unknown, "never: a defect of ours", "unknown")                \
 	P(INVEPT, exit_undefined, "always", "#UD")                                                 \
 	P(INVVPID, exit_undefined, "always", "#UD")                                                \
