@@ -168,12 +168,6 @@ FUNCTION insn_rdpmc_safe
 	mov	[rsi], rax
 	SUCCEED
 
-FUNCTION insn_rdtsc
-	rdtsc
-	shl	rdx, 32
-	or	rax, rdx
-	ret
-
 ; uint64_t insn_rdtscp(uint32_t *aux)
 FUNCTION insn_rdtscp
 	rdtscp

@@ -33,7 +33,6 @@ bool insn_invpcid_safe(uint64_t type, const void *descriptor);
 bool insn_xsaves_safe(uint64_t address, uint64_t mask, bool wide);
 bool insn_xrstors_safe(uint64_t address, uint64_t mask, bool wide);
 bool insn_rdpmc_safe(uint32_t counter, uint64_t *value);
-uint64_t insn_rdtsc(void);
 uint64_t insn_rdtscp(uint32_t *aux);
 uint64_t insn_in(uint16_t port, unsigned int size);
 void insn_out(uint16_t port, unsigned int size, uint32_t value);
