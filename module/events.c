@@ -15,18 +15,23 @@
 /* --- CPU hotplug: on that CPU, under the hotplug lock; never takes the switch mutex -------------- */
 
 /*
- * While native nobody needs Mercury: a CPU that cannot be prepared comes all the same, and the next
- * vote says why it cannot. At load it is an error, and while virtual a CPU that cannot join stays out.
+ * The rule where that fails. At load: the module does not load. While native nobody needs Mercury: the
+ * CPU comes all the same, and the next vote tries again and says why it cannot. While virtual the CPU
+ * stays offline: native beside the others it would be what nobody asked for.
  */
 static int on_cpu_online(unsigned int cpu)
 {
 	int error;
 
-	mercury_state_keep();
-	error = mercury_prepare_cpu(cpu);
-	if (error)
-		return mercury_usable() && mercury_mode() == MERCURY_NATIVE ? 0 : error;
-	return mercury_cpu_to_machine_mode();
+	mercury_state_keep(cpu);
+	error = mercury_prepare_cpu(cpu) ?: mercury_cpu_to_machine_mode();
+	if (!error || !mercury_usable())
+		return error;
+	if (mercury_mode() == MERCURY_NATIVE)
+		return 0;
+	pr_err("CPU %u stays offline: the machine is virtual and it cannot join; native lets it come\n",
+	       cpu);
+	return error;
 }
 
 static int on_cpu_offline(unsigned int cpu)
@@ -38,13 +43,23 @@ static enum cpuhp_state hotplug_state;
 
 /* --- Sleep -------------------------------------------------------------------------------------- */
 
+/* Whoever refuses is not told that the sleep is off, so that takes back what is done here. */
+static int prepare_sleep(void)
+{
+	int error = mercury_hold_native("it is about to sleep", false);
+
+	if (error)
+		mercury_release();
+	return error;
+}
+
 static int on_sleep(struct notifier_block *block, unsigned long event, void *unused)
 {
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
-		return notifier_from_errno(mercury_hold_native("it is about to sleep"));
+		return notifier_from_errno(prepare_sleep());
 	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
@@ -62,7 +77,7 @@ static struct notifier_block sleep_block = { .notifier_call = on_sleep };
 static int on_reboot(struct notifier_block *block, unsigned long event, void *unused)
 {
 	/* Others want to be notified too, whatever becomes of us. */
-	if (mercury_hold_native("it is about to restart"))
+	if (mercury_hold_native("it is about to restart", true))
 		pr_alert("reboot: a CPU did not go native; see above\n");
 	return NOTIFY_DONE;
 }

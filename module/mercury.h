@@ -135,15 +135,15 @@ struct mercury_cpu_report {
 
 /*
  * Bring all CPUs to `mode`. 0; -EBUSY VMX owned by another, or the machine must stay native; -ENODEV
- * no backend; -EINTR; -EIO and others: a CPU failed. Then all are native again and
- * mercury_last_error() says which failed and why.
+ * no backend; -ERESTARTSYS: a signal, nothing done; -EIO and others: a CPU failed. Then all are native
+ * again and mercury_last_error() says which failed and why.
  */
 int mercury_set_mode(enum mercury_mode mode);
 
-/* Go native and stay it, whatever is asked for, until mercury_release(); `why` is kept. */
-int mercury_hold_native(const char *why);
+/* Go native and stay it, whatever is asked for, until mercury_release() or for good; `why` is kept. */
+int mercury_hold_native(const char *why, bool for_good);
 
-/* After sleep: prepare this CPU again, which has to be the first, and go back to the mode before. */
+/* After sleep: if it is not held for good, prepare every CPU again and go back to the mode before. */
 int mercury_release(void);
 
 /*
@@ -210,8 +210,8 @@ void mercury_state_stop(void);
 
 u64 mercury_state_size(void); /* bytes */
 
-/* Task-independent items of this CPU as they are before the first switch, for the conclusion. */
-void mercury_state_keep(void);
+/* Task-independent items of a CPU, which is native, as they are now, for the conclusion. */
+void mercury_state_keep(unsigned int cpu);
 
 /* All CPUs native for good: equal to what was kept? Into the log, if parameter verify is set. */
 void mercury_state_conclude(void);

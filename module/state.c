@@ -246,13 +246,14 @@ void mercury_state_after(const char *direction)
 	compare(s, &s->before, &s->after, false, direction);
 }
 
-void mercury_state_keep(void)
+static void keep(void *unused)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
 	read_state(&this_cpu_ptr(state_cpus)->at_load);
-	local_irq_restore(flags);
+}
+
+void mercury_state_keep(unsigned int cpu)
+{
+	smp_call_function_single(cpu, keep, NULL, 1);
 }
 
 static void compare_with_load(void *unused)

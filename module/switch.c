@@ -21,8 +21,9 @@ static DEFINE_MUTEX(mode_mutex);
 static enum mercury_mode current_mode, wanted_mode;
 static u64 switches[2];
 
-/* Why the machine must stay native (it is about to sleep, to reboot ...), and what it was before. */
+/* Why the machine must stay native, until sleep is over or for good, and what it was before. */
 static const char *held;
+static bool held_for_good;
 static enum mercury_mode mode_before_hold;
 
 struct switch_cpu {
@@ -314,38 +315,61 @@ void mercury_undisturbed(void (*work)(void))
 
 int mercury_set_mode(enum mercury_mode mode)
 {
-	int error = mutex_lock_interruptible(&mode_mutex);
+	int error;
 
-	if (error)
-		return error;
+	/* Also where the freezer interrupts who waits, before sleep: it asks again afterwards. */
+	if (mutex_lock_interruptible(&mode_mutex))
+		return -ERESTARTSYS;
 	error = set_mode_locked(mode);
 	mutex_unlock(&mode_mutex);
 	return error;
 }
 
-int mercury_hold_native(const char *why)
+int mercury_hold_native(const char *why, bool for_good)
 {
 	int error;
 
 	mutex_lock(&mode_mutex);
 	if (!held)
 		mode_before_hold = current_mode;
-	held = why;
+	if (!held_for_good) {
+		held = why;
+		held_for_good = for_good;
+	}
 	error = set_mode_locked(MERCURY_NATIVE);
 	mutex_unlock(&mode_mutex);
 	return error;
 }
 
+/*
+ * What sleep left of a CPU's VMX state is not relied on; and those that came online during it did so
+ * before Linux had given them their MTRRs and PAT back. One that fails does so again in its vote.
+ */
+static void prepare_anew(void)
+{
+	unsigned int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		/* If it could not leave there was no sleep. */
+		if (READ_ONCE(mercury_cpu_shared(cpu)->is_virtual))
+			continue;
+		mercury_state_keep(cpu);
+		mercury_prepare_cpu(cpu);
+	}
+	cpus_read_unlock();
+}
+
 int mercury_release(void)
 {
-	int error;
+	int error = 0;
 
 	mutex_lock(&mode_mutex);
-	held = NULL;
-	/* The other CPUs came online anew; this one's VMX state is what sleep left of it. */
-	error = mercury_prepare_cpu(cpumask_first(cpu_online_mask));
-	if (!error)
+	if (held && !held_for_good) {
+		held = NULL;
+		prepare_anew();
 		error = set_mode_locked(mode_before_hold);
+	}
 	mutex_unlock(&mode_mutex);
 	return error;
 }
@@ -378,6 +402,7 @@ static int log_failure(const char *what, u64 error)
 
 	if (!error)
 		return 0;
+	mercury_refuse("CPU %u, %s: %s", cpu, what, mercury_cpu_text(cpu, error));
 	pr_err("CPU %u, %s: %s\n", cpu, what, mercury_cpu_text(cpu, error));
 	return mercury_errno(error);
 }
@@ -396,8 +421,7 @@ int mercury_cpu_to_machine_mode(void)
 	if (s->error)
 		discard(NULL);
 	local_irq_restore(flags);
-	return log_failure("stays offline: the machine is virtual (native would let it come)",
-			   s->error);
+	return log_failure("coming online", s->error);
 }
 
 int mercury_cpu_to_native(void)
@@ -407,7 +431,7 @@ int mercury_cpu_to_native(void)
 	local_irq_save(flags);
 	leave(NULL);
 	local_irq_restore(flags);
-	return log_failure("stays online", this_cpu_ptr(&switch_cpus)->error);
+	return log_failure("going offline", this_cpu_ptr(&switch_cpus)->error);
 }
 
 /* --- Start and stop ----------------------------------------------------------------------------- */
@@ -422,7 +446,7 @@ int mercury_switch_start(void)
 void mercury_switch_stop(void)
 {
 	/* The VMM's memory must not go while a CPU needs it: there is no way but to wait. */
-	while (mercury_hold_native("the module is being unloaded")) {
+	while (mercury_hold_native("the module is being unloaded", true)) {
 		pr_alert("unload waits: a CPU does not go native; see above\n");
 		msleep(1000);
 	}
