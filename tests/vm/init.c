@@ -161,20 +161,6 @@ static void mount_out(void)
 		fail("mounting the disk of --out");
 }
 
-/* If a system has hibernated to the disk of --disk it goes on, and this one ends here. */
-static void resume(void)
-{
-	const char *dev = find_disk(CONFIG_DIR "/disk");
-	int fd;
-
-	if (!dev)
-		return;
-	fd = open("/sys/power/resume", O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, dev, strlen(dev)) < 0)
-		fail("looking for an image on the disk of --disk");
-	close(fd);
-}
-
 static void unmount_out(void)
 {
 	sync();
@@ -343,8 +329,8 @@ int main(void)
 	mount_system();
 	control = open_port("/dev/ttyS3");
 	load_modules();
-	resume();
 	mount_out();
+	find_disk(CONFIG_DIR "/disk");
 	status = run_command(access(CONFIG_DIR "/then", F_OK) == 0 && starts_again());
 	unmount_out();
 	tell("exit %d %lu\n", status, taint());

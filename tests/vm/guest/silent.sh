@@ -84,6 +84,14 @@ comes_round "silent when leaving"
 
 succeeds "to virtual" set_mode virtual
 silence 1
+{ echo mem > /sys/power/state; } 2> "$WORK/error"
+like "silent before sleep: there is none" "$(cat "$WORK/error")" "*imed out*"
+wait_for_answer
+sleep 2
+comes_round "silent before sleep"
+
+succeeds "to virtual" set_mode virtual
+silence 1
 succeeds "the module unloads while a CPU is silent: it waits" rmmod mercury_vmx
 succeeds "every CPU is native" hv --expect native
 succeeds "it loads again" modprobe mercury-vmx verify=1

@@ -23,8 +23,7 @@ One word is a piece of shell text ('a && b'), several words are a command and it
   --add FILE[:GUESTPATH]    brings a host file, and the shared libraries it needs; without GUESTPATH
                             an executable goes to /bin, anything else to /root. May be repeated
   --out DIR                 brings back what the guest writes under /out, and console.log
-  --disk MIB                an empty disk instead, named in the guest's /etc/mercury-vm/disk; a system
-                            that hibernates to it goes on when the guest boots again
+  --disk MIB                an empty disk instead, named in the guest's /etc/mercury-vm/disk
   --allow REGEX             a kernel log line (extended regex) that is no failure. May be repeated
   --then COMMAND            shell text that runs once the machine has started again, by a reset, by
                             kexec or into a crash kernel, which COMMAND must bring about; the exit

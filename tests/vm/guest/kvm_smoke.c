@@ -4,6 +4,7 @@
  *
  * usage: kvm_smoke [COUNT]	COUNT port exits, 1 to 1000 (100)
  *	  kvm_smoke fault	an exception whose handler is in a page not touched before
+ *	  kvm_smoke hold	the first, 100 port exits, again and again, until SIGTERM
  *
  * COUNT: the guest counts BX down from COUNT, adds each value to CX and writes its low byte to a
  * port, then halts. So each exit's data, their number and the final registers are known beforehand.
@@ -11,11 +12,15 @@
  * fault: the guest divides by zero; its handler halts. Fetching the handler takes an EPT violation
  * right after the exception was delivered, which must neither lose RIP nor deliver it twice.
  *
+ * hold: its first line says that the machine runs, its last one how many times it ran.
+ *
  * Exit status 0 and a line on stdout mean that all of it was right.
  */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +45,8 @@ static const uint8_t count_code[] = {
 static const uint8_t fault_code[] = {
 	0xa1, 0x00, 0x00, 0x50, 0x58, 0x31, 0xc9, 0xf7, 0xf1, HLT,
 };
+
+static volatile sig_atomic_t stop;
 
 struct vm {
 	int vcpu;
@@ -101,7 +108,11 @@ static int run_vm(const struct vm *vm, int count)
 		struct kvm_run *run = vm->run;
 		uint8_t byte, wanted = count - exits;
 
-		IOCTL(vm->vcpu, KVM_RUN, 0);
+		if (ioctl(vm->vcpu, KVM_RUN, 0) < 0) {
+			if (errno == EINTR)
+				continue;
+			err(1, "KVM_RUN");
+		}
 		if (run->exit_reason == KVM_EXIT_HLT)
 			return exits;
 		if (run->exit_reason != KVM_EXIT_IO || run->io.port != PORT)
@@ -113,7 +124,8 @@ static int run_vm(const struct vm *vm, int count)
 	}
 }
 
-static void check_count(const struct vm *vm, int count)
+/* Returns the ticks it took. */
+static uint64_t count_down(const struct vm *vm, int count)
 {
 	uint64_t start, ticks;
 	struct kvm_regs regs;
@@ -128,8 +140,33 @@ static void check_count(const struct vm *vm, int count)
 	if (exits != count || (uint16_t)regs.rcx != (uint16_t)(count * (count + 1) / 2))
 		errx(1, "%d exits and sum %llu instead of %d and %d", exits, regs.rcx, count,
 		     count * (count + 1) / 2);
-	printf("kvm_smoke: %d exits, sum %llu, %llu ticks per exit\n", exits, regs.rcx,
+	return ticks;
+}
+
+static void check_count(const struct vm *vm, int count)
+{
+	uint64_t ticks = count_down(vm, count);
+
+	printf("kvm_smoke: %d exits, sum %d, %llu ticks per exit\n", count, count * (count + 1) / 2,
 	       (unsigned long long)ticks / count);
+}
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stop = 1;
+}
+
+static void hold(const struct vm *vm)
+{
+	unsigned long times = 0;
+
+	signal(SIGTERM, on_stop);
+	printf("kvm_smoke: the machine runs\n");
+	fflush(stdout);
+	for (; !stop; times++)
+		count_down(vm, 100);
+	printf("kvm_smoke: ran %lu times\n", times);
 }
 
 static void check_fault(const struct vm *vm)
@@ -152,14 +189,17 @@ static void check_fault(const struct vm *vm)
 int main(int argc, char **argv)
 {
 	int fault = argc > 1 && strcmp(argv[1], "fault") == 0;
-	int count = argc > 1 && !fault ? atoi(argv[1]) : 100;
+	int holds = argc > 1 && strcmp(argv[1], "hold") == 0;
+	int count = argc > 1 && !fault && !holds ? atoi(argv[1]) : 100;
 	struct vm vm;
 
 	if (count < 1 || count > 1000)
-		errx(2, "usage: kvm_smoke [COUNT from 1 to 1000 | fault]");
+		errx(2, "usage: kvm_smoke [COUNT from 1 to 1000 | fault | hold]");
 	vm = create_vm();
 	if (fault)
 		check_fault(&vm);
+	else if (holds)
+		hold(&vm);
 	else
 		check_count(&vm, count);
 	return 0;
