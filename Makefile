@@ -43,9 +43,10 @@ IMAGE_CFLAGS := -std=gnu11 -O2 -ffreestanding -fno-builtin-printf -mno-red-zone 
 
 IMAGE_C := $(wildcard src/*.c) $(filter-out arch/x86/constants.c,$(wildcard arch/x86/*.c)) \
 	$(wildcard arch/x86/native/*.c arch/x86/vmx/*.c arch/x86/ring1/*.c)
-IMAGE_ASM := $(filter-out arch/x86/insn.asm,$(wildcard arch/x86/*.asm arch/x86/ring1/*.asm))
-# The hardware port is a file of its own: a test links another in its place.
-INSN ?= arch/x86/insn.asm
+IMAGE_ASM := $(wildcard arch/x86/*.asm arch/x86/ring1/*.asm)
+# Every privileged instruction is a function, so that a test can link a port of its own before them.
+PORT ?=
+include $(PORT)
 
 IMAGE_O := $(IMAGE_C:%.c=$B/image/%.o) $(IMAGE_ASM:%.asm=$B/image/%.asm.o)
 HEADERS := $(wildcard include/*/*.h arch/x86/*.h arch/x86/*/*.h)
@@ -69,16 +70,13 @@ $B/image/%.o: %.c $(HEADERS) Makefile
 $B/image/%.asm.o: %.asm $B/image/constants.inc arch/x86/port.inc Makefile
 	@mkdir -p $(@D)
 	$(call say,NASM    $@)
-	$(Q)nasm -Wall -Werror -I$B/image/ -Iarch/x86/ -felf64 -o $@ $<
-
-# A faulty port wraps the real one.
-$B/image/$(INSN).o: arch/x86/insn.asm $(wildcard tests/vm/fault/*.inc)
+	$(Q)nasm -Wall -Werror $(NASMFLAGS) -I$B/image/ -Iarch/x86/ -felf64 -o $@ $<
 
 # --fatal-warnings and -z defs: no undefined symbol; a static link leaves no relocation.
-$B/%.elf: $(IMAGE_O) $B/image/$(INSN).o arch/x86/image.ld
+$B/%.elf: $(IMAGE_O) arch/x86/image.ld
 	$(call say,LD      $@)
 	$(Q)$(LD) -static -nostdlib -z defs -z noexecstack --fatal-warnings --build-id=none \
-		-T arch/x86/image.ld -o $@ $(filter %.o,$^)
+		-T arch/x86/image.ld $(IMAGE_LDFLAGS) -o $@ $(filter %.o,$^)
 
 # The CRC of all that follows the field itself is what gzip puts before the length. Whole or not at
 # all: another make may be embedding it.

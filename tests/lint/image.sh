@@ -19,7 +19,7 @@ value() { make -s --eval="lint-value: ; @echo $1" lint-value; }
 
 # A weak one is 0 and gone after the link, so: what the objects want and the image does not have.
 # shellcheck disable=SC2016
-objects=$(value '$(IMAGE_O) $B/image/$(INSN).o')
+objects=$(value '$(IMAGE_O)')
 # shellcheck disable=SC2086
 {
 	nm -u $elf

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# hotfails.sh STEP SENTENCE: CPU 1 comes online and STEP (VT-x, coming online) fails once, with SENTENCE
-# as the reason. While virtual it stays offline, while native it comes; the next attempt works.
+# hotfails.sh STEP SENTENCE PLAN...: CPU 1 comes online and STEP (VT-x, coming online) fails once, with
+# SENTENCE as the reason, by that plan of the test port's. While virtual it stays offline, while native it
+# comes; the next attempt works.
 # shellcheck disable=SC2317 # functions are called through succeeds
 set -u
 
@@ -10,6 +11,8 @@ set -u
 
 step=$1
 sentence=$2
+shift 2
+plan="$* cpu 1 nth 1"
 
 # cpu1 0|1: offline or online.
 cpu1() {
@@ -19,7 +22,8 @@ cpu1() {
 # begin: the module, with the fault ahead, and CPU 1 offline.
 begin() {
 	dmesg -c > /dev/null
-	modprobe mercury-vmx verify=1 && cpu1 0
+	insmod /root/mercury-port.ko && modprobe mercury-vmx verify=1 && cpu1 0 &&
+		echo "$plan" > /proc/mercury-port
 }
 
 succeeds "the module with the fault loads, CPU 1 goes" begin
@@ -44,7 +48,7 @@ succeeds "to native" set_mode native
 succeeds "both are native" hv --expect native
 is "no memory was taken or lost" "$(field memory)" "$memory"
 like "the state was equal at every gate" "$(field "state check")" "equal in *"
-succeeds "the module goes" rmmod mercury_vmx
+succeeds "the modules go" rmmod mercury_vmx mercury_port
 
 succeeds "again, but native" begin
 succeeds "CPU 1 comes while native" cpu1 1
@@ -55,6 +59,6 @@ if [ "$step" = VT-x ]; then
 	succeeds "its vote prepares it: virtual works" set_mode virtual
 	succeeds "both CPUs are guests" hv --expect virtual
 fi
-succeeds "the module goes" rmmod mercury_vmx
+succeeds "the modules go" rmmod mercury_vmx mercury_port
 succeeds "both CPUs are native" hv --expect native
 finish
