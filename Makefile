@@ -7,6 +7,7 @@
 #	make test		every test, from unit to booted kernel
 #	make test-long		the same, and every machine, kernel and number of CPUs
 #	make unit lint		parts of it
+#	make bench-switch	what a switch costs, as a table; KERNEL=6.12, CPU=MODEL, SMP="1 2"
 #	make tools		build/tools/mercury, the command
 #	make format		lay out all C as .clang-format says
 #	make feature-table	docs/features.md from arch/x86/vmx/feature.h
@@ -29,7 +30,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
-.PHONY: all image module tools install-deps run test test-long unit lint format feature-table clean
+.PHONY: all image module tools install-deps run test test-long bench-switch unit lint format feature-table clean
 
 all: module
 
@@ -121,6 +122,9 @@ test: install-deps
 
 test-long: install-deps
 	$(Q)tests/run --long
+
+bench-switch: install-deps
+	$(Q)tests/bench/switch
 
 unit:
 	$(Q)$(MAKE) -s -C tests/unit

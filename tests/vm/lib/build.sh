@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Building what a guest brings: the module for a Debian kernel, plain or around the test port, and test
+# modules. From the top folder.
+
+BUILT=$PWD/build/suite
+
+# kernel_facts KERNEL: release, vmlinuz, build and modules directory into the array `kernel`.
+kernel_facts() {
+	mapfile -t kernel < <(tests/vm/kernel "$1")
+	((${#kernel[@]} == 4))
+}
+
+# build_kernel KERNEL: the module for it.
+build_kernel() {
+	local kernel=()
+
+	kernel_facts "$1" && make -s module KDIR="${kernel[2]}" >&2
+}
+
+# build_probe NAME KERNEL [TO]: a module of tests/vm/NAME for it, in build/TO.
+build_probe() {
+	local to=build/${3:-$1} kernel=()
+
+	kernel_facts "$2" && mkdir -p "$to" && cp -u "tests/vm/$1"/* "$to/" &&
+		make -s -C "${kernel[2]}" M="$PWD/$to" CONFIG_DEBUG_INFO_BTF_MODULES= modules >&2
+}
+
+# build_port KERNEL: the module around an image with the test port, and Linux's end of that.
+build_port() {
+	local kernel=()
+
+	mkdir -p "$BUILT"
+	kernel_facts "$1" &&
+		make -s module B=build/with-port PORT=tests/vm/port/port.mk KDIR="${kernel[2]}" >&2 &&
+		build_probe port "$1" "port-$1" &&
+		ln -sf "$PWD/build/with-port/${kernel[0]}/mercury-vmx.ko" "$(port_module "$1")" &&
+		ln -sf "$PWD/build/port-$1/mercury-port.ko" "$(port_control "$1")"
+}
+
+# port_module KERNEL, port_control KERNEL: where build_port puts the two.
+port_module() {
+	echo "$BUILT/port-$1.ko"
+}
+
+port_control() {
+	echo "$BUILT/mercury-port-$1.ko"
+}
