@@ -147,6 +147,12 @@ static int ring1_start(void)
 {
 	const char *missing;
 
+	/* Before the symbols: with IBT the kernel's own functions are no targets of an indirect call. */
+	if (__read_cr4() & X86_CR4_CET) {
+		mercury_refuse("CET (CR4.CET) is on: boot with ibt=off clearcpuid=519");
+		pr_err("ring 1: CET (CR4.CET) is on: boot with ibt=off clearcpuid=519\n");
+		return -ENODEV;
+	}
 	if (security_locked_down(LOCKDOWN_KPROBES)) {
 		mercury_refuse("the kernel is locked down and does not tell where its symbols are");
 		pr_err("ring 1: the kernel is locked down and does not tell where its symbols are\n");
