@@ -66,7 +66,8 @@ int main(void)
 	EMIT_ABI(CPUID_LEAF_EXTENDED_FEATURES)
 	EMIT_ABI(CPUID_LEAF_EXTENDED)
 
-	/* Structures that assembly reaches into. */
+	/* Structures that assembly reaches into. Registers: of struct regs, and of struct cpu. */
+	_Static_assert(offsetof(struct cpu, regs) == 0, "the same offsets");
 #define EMIT_REG(name, member) EMIT_OFFSET("REGS_" name, struct cpu, regs.member)
 	EMIT_REG("RAX", rax)
 	EMIT_REG("RCX", rcx)

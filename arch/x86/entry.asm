@@ -231,7 +231,7 @@ vmresume_pending:
 
 ; --- The last leave ---------------------------------------------------------------------------------
 ;
-; _Noreturn void insn_leave(struct cpu *cpu, const struct leave_frame *frame)
+; _Noreturn void insn_leave(const struct regs *regs, const struct leave_frame *frame)
 ;
 ; Linux's descriptor tables are loaded, CR3 is the transition root. Its last part, from the CR3 that
 ; does not map the window on, is Linux's text: the gate's tail.

@@ -217,7 +217,6 @@ LOAD_SELECTOR gs
 ; SDM vol. 3, 31.2, Conventions: CF = 1 is VMfailInvalid, ZF = 1 is VMfailValid.
 %macro VMX_RETURN 0
 	seta	al
-	movzx	eax, al
 	ret
 %endmacro
 
@@ -258,9 +257,8 @@ FUNCTION insn_vmwrite
 
 ; uint64_t insn_vmread(enum vmcs_field field)
 FUNCTION insn_vmread
-	mov	edi, edi
-	xor	eax, eax
-	vmread	rax, rdi
+	mov	eax, edi
+	vmread	rax, rax
 	ret
 
 ; bool insn_invept(uint64_t type, uint64_t eptp)

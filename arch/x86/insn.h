@@ -16,6 +16,7 @@
 #include "x86/vmcs.h"
 
 struct cpu;
+struct regs;
 
 struct cpuid_regs {
 	uint32_t eax, ebx, ecx, edx;
@@ -69,7 +70,7 @@ void insn_vmxoff(void);
 bool insn_vmclear(uint64_t vmcs_pa);
 bool insn_vmptrld(uint64_t vmcs_pa);
 bool insn_vmwrite(enum vmcs_field field, uint64_t value);
-uint64_t insn_vmread(enum vmcs_field field);
+uint64_t insn_vmread(enum vmcs_field field); /* of the current VMCS: there is one            */
 bool insn_invept(uint64_t type, uint64_t eptp);
 bool insn_invvpid(uint64_t type, uint16_t vpid, uint64_t address);
 
@@ -92,8 +93,8 @@ struct leave_frame {
 	uint64_t owed; /* PENDING_*                                                               */
 };
 
-/* Load the remaining general-purpose registers of `cpu` and jump to the tail. */
-_Noreturn void insn_leave(struct cpu *cpu, const struct leave_frame *frame);
+/* Load the remaining general-purpose registers from `regs` and jump to the tail. */
+_Noreturn void insn_leave(const struct regs *regs, const struct leave_frame *frame);
 
 /* The VMM's own tail, for a Linux that does not map the gate's: runs at its physical address. */
 void insn_identity_tail(void);

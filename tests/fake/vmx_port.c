@@ -178,10 +178,10 @@ bool insn_vmlaunch(struct cpu *cpu)
 }
 
 /* insn_leave() of entry.asm and the tail behind it, the gate's in Linux's text or the VMM's own. */
-void insn_leave(struct cpu *cpu, const struct leave_frame *frame)
+void insn_leave(const struct regs *regs, const struct leave_frame *frame)
 {
 	const uint64_t *stack = (const uint64_t *)frame->rsp;
-	struct regs r = cpu->regs;
+	struct regs r = *regs;
 
 	assert_true(frame->tail == (uint64_t)linux_at(LINUX_TAIL) ||
 		    frame->tail == (uint64_t)insn_identity_tail);

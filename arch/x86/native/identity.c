@@ -51,11 +51,11 @@ _Noreturn void identity_load(struct cpu *cpu, struct state *s)
 	native_load_control(s);
 	native_load_segments(s);
 	native_load_sysenter(cpu, s);
-	native_build_tail(cpu, s, &frame);
+	native_build_tail(s, &frame);
 	frame.tail = tail();
 	native_is_back(cpu);
 	insn_lgdt(&s->gdtr);
 	/* What is pending is dropped: there is no IDT that could take it. */
 	insn_lidt(&s->idtr);
-	insn_leave(cpu, &frame);
+	insn_leave(&s->regs, &frame);
 }

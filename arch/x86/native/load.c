@@ -68,22 +68,21 @@ struct tail_stack {
 	uint64_t rbx, rdx, rcx, rax, rflags, rip;
 };
 
-void native_build_tail(struct cpu *cpu, const struct state *s, struct leave_frame *frame)
+void native_build_tail(const struct state *s, struct leave_frame *frame)
 {
 	struct tail_stack *stack = (struct tail_stack *)s->regs.rsp - 1;
 
-	__builtin_memcpy((void *)s->regs.rsp, s->frame, s->frame_words * sizeof(*s->frame));
+	if (s->frame_words)
+		__builtin_memcpy((void *)s->regs.rsp, s->frame, s->frame_words * sizeof(*s->frame));
 	*stack = (struct tail_stack){ s->regs.rbx, s->regs.rdx, s->regs.rcx,
 				      s->regs.rax, s->rflags,   s->rip };
-	cpu->regs = s->regs;
-	*frame = (struct leave_frame){
-		.tail = mercury_boot.gate_tail,
-		.rsp = (uint64_t)stack,
-		/* All of the TLB has just been flushed; not again. */
-		.cr3 = s->cr3 | (s->cr4 & CR4_PCIDE ? CR3_NOFLUSH : 0),
-		.dr7 = s->dr7,
-		.debugctl = s->debugctl,
-	};
+	frame->tail = mercury_boot.gate_tail;
+	frame->rsp = (uint64_t)stack;
+	/* All of the TLB has just been flushed; not again. */
+	frame->cr3 = s->cr3 | (s->cr4 & CR4_PCIDE ? CR3_NOFLUSH : 0);
+	frame->dr7 = s->dr7;
+	frame->debugctl = s->debugctl;
+	frame->owed = 0;
 }
 
 void native_is_back(struct cpu *cpu)

@@ -22,7 +22,7 @@ void native_load_segments(const struct state *state);
 void native_load_sysenter(const struct cpu *cpu, const struct state *state);
 
 /* What the gate's tail pops onto Linux's stack, and the frame that leads there. */
-void native_build_tail(struct cpu *cpu, const struct state *state, struct leave_frame *frame);
+void native_build_tail(const struct state *state, struct leave_frame *frame);
 
 /* Also where Linux never got as far as virtual: the mode machine follows what is. */
 void native_is_back(struct cpu *cpu);

@@ -136,7 +136,7 @@ static enum mercury_error native_load(struct cpu *cpu, struct state *s)
 	load_descriptor_tables(cpu, s);
 	native_load_segments(s);
 	native_load_sysenter(cpu, s);
-	native_build_tail(cpu, s, &frame);
+	native_build_tail(s, &frame);
 	native_is_back(cpu);
 	insn_lidt(&s->idtr);
 	/*
@@ -146,7 +146,7 @@ static enum mercury_error native_load(struct cpu *cpu, struct state *s)
 	frame.owed = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
 	if (s->takes_nmi)
 		frame.owed &= ~(uint64_t)PENDING_NMI;
-	insn_leave(cpu, &frame);
+	insn_leave(&s->regs, &frame);
 }
 
 const struct vo vo_native = {

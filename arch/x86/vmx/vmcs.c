@@ -40,6 +40,10 @@
 	F(LDTR, ldtr)                                                                              \
 	F(TR, tr)
 
+/* CR4 bits whose change must exit: VMXE is ours; the others are features not handled. */
+#define CR4_OWNED (CR4_VMXE | VMX_CR4_REFUSED)
+#define CR0_OWNED (CR0_PE | CR0_PG | CR0_NE)
+
 bool vmcs_write_constants(struct cpu *cpu, const struct vmcs_constants *c)
 {
 	const struct {
@@ -69,8 +73,8 @@ bool vmcs_write_constants(struct cpu *cpu, const struct vmcs_constants *c)
 		{ VMCS_ENTRY_MSR_LOAD_COUNT, 0, false },
 		{ VMCS_ENTRY_INTERRUPTION_INFO, 0, false },
 		{ VMCS_VMCS_LINK_POINTER, UINT64_MAX, false },
-		{ VMCS_CR0_GUEST_HOST_MASK, c->cr0_mask, false },
-		{ VMCS_CR4_GUEST_HOST_MASK, c->cr4_mask, false },
+		{ VMCS_CR0_GUEST_HOST_MASK, CR0_OWNED, false },
+		{ VMCS_CR4_GUEST_HOST_MASK, CR4_OWNED, false },
 		{ VMCS_HOST_CR3, c->host_cr3, false },
 		{ VMCS_HOST_CS_SELECTOR, VMM_CS, false },
 		{ VMCS_HOST_SS_SELECTOR, VMM_DS, false },
@@ -147,10 +151,8 @@ bool vmcs_write_state(struct cpu *cpu, const struct state *s)
 }
 
 /* A register whose masked bits Linux sees in the read shadow. */
-static uint64_t guest_view(enum vmcs_field reg, enum vmcs_field shadow, enum vmcs_field mask_field)
+static uint64_t guest_view(enum vmcs_field reg, enum vmcs_field shadow, uint64_t mask)
 {
-	uint64_t mask = insn_vmread(mask_field);
-
 	return (insn_vmread(reg) & ~mask) | (insn_vmread(shadow) & mask);
 }
 
@@ -167,8 +169,8 @@ void vmcs_read_state(struct cpu *cpu, struct state *s)
 	state_takes_none(s);
 	s->fs.base = insn_vmread(VMCS_GUEST_FS_BASE);
 	s->gs.base = insn_vmread(VMCS_GUEST_GS_BASE);
-	s->cr0 = guest_view(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, VMCS_CR0_GUEST_HOST_MASK);
-	s->cr4 = guest_view(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, VMCS_CR4_GUEST_HOST_MASK);
+	s->cr0 = guest_view(VMCS_GUEST_CR0, VMCS_CR0_READ_SHADOW, CR0_OWNED);
+	s->cr4 = guest_view(VMCS_GUEST_CR4, VMCS_CR4_READ_SHADOW, CR4_OWNED);
 }
 
 void vmx_read_hidden(struct cpu *cpu, struct mercury_cpu_shared *shared)

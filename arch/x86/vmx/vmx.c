@@ -200,10 +200,6 @@ static void fill_msr_bitmap(void)
 			intercept_write(msr);
 }
 
-/* CR4 bits whose change must exit: VMXE is ours; the others are features not handled. */
-#define CR4_OWNED (CR4_VMXE | VMX_CR4_REFUSED)
-#define CR0_OWNED (CR0_PE | CR0_PG | CR0_NE)
-
 static bool write_constants(struct cpu *cpu)
 {
 	const struct vmcs_constants constants = {
@@ -214,8 +210,6 @@ static bool write_constants(struct cpu *cpu)
 		.eptp = machine.controls.secondary & VMX_SECONDARY_ENABLE_EPT ?
 				ept_pointer(window_pa(machine_p2m.root)) :
 				0,
-		.cr4_mask = CR4_OWNED,
-		.cr0_mask = CR0_OWNED,
 	};
 
 	cpu->host_sysenter_cs = insn_rdmsr(MSR_IA32_SYSENTER_CS);
