@@ -135,7 +135,7 @@ END {
 	bounded("  native to virtual", "window enter ", enter, 1)
 	bounded("  virtual to native", "window leave ", leave, 1)
 	operations("enter", "Operations of each CPU, native to virtual (vote and switch)")
-	operations("leave", "Operations of each CPU, virtual to native")
+	operations("leave", "Operations of each CPU, virtual to native (but for the exit stub's one VMREAD)")
 	print "\nA CPUID exit"
 	line("  instructions of ours", sprintf("%12s", cell("stub")), "<= " stub,
 		verdict("stub" in least && most["stub"] <= stub))
