@@ -20,7 +20,7 @@ for file in .checkpatch.conf "$tool" "$0"; do
 	[[ $clean -nt $file ]] || rm -f $clean
 done
 findings=$(
-	files '.*\.[chS]' module src arch include tests/vm/peek tests/vm/view |
+	files '.*\.[chS]' module src arch include tests/vm/{peek,view,port,starve} |
 		while IFS= read -r file; do [[ $clean -nt $file ]] || echo "$file"; done |
 		xargs -r -P "$(nproc)" -n 16 perl "$tool" --file --terse --show-types 2>&1
 )

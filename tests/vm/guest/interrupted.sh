@@ -21,7 +21,7 @@ counts() {
 		*) continue ;;
 		esac
 		[ "$cpu" != cpu0 ] || [ "$count" = 0 ] || operations="$operations $operation"
-	done < $PORT
+	done < "$PORT"
 }
 
 # made OPERATION: sets n to the calls between the two counts on the CPU that made most, and all to
@@ -41,17 +41,18 @@ mcs_taken() {
 	awk '$1 == "MCE:" { for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i } END { print n + 0 }' /proc/interrupts
 }
 
-# take: after the nth step; adds to hit what the CPUs' plans sent. Every NMI was taken in time, or why
-# says so.
+# take: after a step. Adds to hit what the CPUs' plans sent; fails, why says so, if since the last step
+# an NMI was not taken, or too late.
 take() {
-	cpu=0
+	cpu=0 now_amiss=0
 	while [ $cpu -lt "$CPUS" ]; do
 		plan_of $cpu
-		hit=$((hit + fired))
-		[ "$sent" = "$taken" ] || why="$why; call $nth, cpu$cpu: $sent NMIs sent, $taken taken"
-		[ "$late" = 0 ] || why="$why; call $nth, cpu$cpu: $late NMIs were late"
+		hit=$((hit + fired)) now_amiss=$((now_amiss + sent - taken + late))
 		cpu=$((cpu + 1))
 	done
+	[ $now_amiss = $amiss ] || why="$why; call $nth: of the NMIs $((now_amiss - amiss)) were lost or late"
+	amiss=$now_amiss
+	[ -z "$why" ]
 }
 
 # walked TEXT EXPECTED: the result of a walk.
@@ -73,7 +74,7 @@ walk() {
 		go virtual || why="$why; call $nth: not virtual"
 		all_virtual || why="$why; call $nth: $now"
 		go native || why="$why; call $nth: not native"
-		take
+		take || break
 	done
 	walked "before each of $all $1" "$all"
 }
@@ -85,8 +86,13 @@ walk_exits() {
 	while [ $nth -lt "$1" ]; do
 		nth=$((nth + 1))
 		plan "$event" "$2" nth $nth
-		hv --expect virtual > /dev/null || why="$why; call $nth: not every CPU is a guest"
-		take
+		cpu=0
+		while [ $cpu -lt "$CPUS" ]; do
+			taskset -c $cpu hv --expect virtual > /dev/null ||
+				why="$why; call $nth: cpu$cpu is no guest"
+			cpu=$((cpu + 1))
+		done
+		take || break
 	done
 	go native || why="$why; not native"
 	walked "in exits by CPUID, before the first $1 $2" $(($1 * CPUS))
@@ -103,17 +109,20 @@ counts before
 go virtual && go native
 counts after
 
-total=0
+total=0 amiss=0
 for name in $operations; do
 	made "$name"
 	# How often a CPU waits for another is chance.
 	[ "$n" = 0 ] || [ "$name" = pause ] || walk "$name"
 done
 walk_exits 2 vmexit_entry
+walk_exits 8 entry_vmread
+walk_exits 2 entry_vmwrite
+walk_exits 2 entry_cpuid
+walk_exits 2 entry_vmresume
 walk_exits 8 vmread
 walk_exits 1 cpuid
 walk_exits 2 vmwrite
-walk_exits 2 entry_vmresume
 
 # In a call Linux's IDT serves until the VMM's is loaded, and at the very end of the way back.
 made entry_sidt
@@ -123,6 +132,7 @@ outside=$((outside + all))
 what="machine checks"
 [ "$event" = mc ] || what="NMIs in root"
 inside=$(sed -n "s/^events.*$what \([0-9]*\).*/\1/p" $PROC | awk '{ n += $1 } END { print n + 0 }')
+echo "# $total brought about, $inside in the VMM"
 is "all but the first and the last hit the VMM" "$inside" $((total - outside))
 
 is "none was unknown to the kernel" "$(dmesg | grep -ci "unknown reason\|dazed")" 0

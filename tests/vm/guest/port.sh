@@ -7,7 +7,7 @@ PORT=/proc/mercury-port
 
 # plan WORD...: as tests/vm/port/mercury-port.c describes it.
 plan() {
-	echo "$*" > $PORT
+	echo "$*" > "$PORT"
 }
 
 # result TEXT: why says why not.
@@ -25,15 +25,14 @@ go() {
 }
 
 # plan_of CPU: sets fired of its plan; sent, taken, late of its NMIs; "none" without a plan.
-# shellcheck disable=SC2034,SC2086 # for the caller; words are wanted
 plan_of() {
 	fired=none sent=none taken=none late=none
-	while read -r line; do
-		case $line in
-		"plan cpu$1 "*) set -- "$1" $line && fired=$9 ;;
-		"nmis cpu$1 "*) set -- $line && sent=$4 taken=$6 late=$8 && break ;;
+	while read -r what whose _ one _ two _ three; do
+		case "$what $whose" in
+		"plan cpu$1") fired=$three ;;
+		"nmis cpu$1") sent=$one taken=$two late=$three && break ;;
 		esac
-	done < $PORT
+	done < "$PORT"
 }
 
 # all_native, all_virtual: every CPU is.

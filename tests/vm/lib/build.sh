@@ -38,6 +38,20 @@ build_port() {
 		ln -sf "$PWD/build/port-$1/mercury-port.ko" "$(port_control "$1")"
 }
 
+# build_starve KERNEL: the module that lets the kernel have nothing for mercury-vmx, which is built; it has
+# to know every function by which that takes something.
+build_starve() {
+	local kernel=()
+
+	build_probe starve "$1" "starve-$1" && kernel_facts "$1" || return 1
+	nm -u "build/${kernel[0]}/mercury-vmx.ko" | awk '{ print $2 }' |
+		grep -E 'alloc|create|register|setup|[a-z]map|get_.*page' |
+		grep -vE '^unregister_|^(vmemmap_base|kmalloc_caches|__bitmap_.*|debugfs_create_file)$' |
+		grep -vxF -f <(grep -oE '\w+' tests/vm/starve/calls.h) >&2 || return 0
+	echo "tests/vm/starve/calls.h does not have these, which mercury-vmx calls" >&2
+	return 1
+}
+
 # port_module KERNEL, port_control KERNEL: where build_port puts the two.
 port_module() {
 	echo "$BUILT/port-$1.ko"

@@ -203,7 +203,7 @@ static char *next_word(char **rest)
 	char *word;
 
 	do
-		word = strsep(rest, " \n");
+		word = strsep(rest, "\n ");
 	while (word && !*word);
 	return word;
 }
@@ -268,7 +268,7 @@ static int parse(struct request *r, char *text)
 }
 
 /* What cannot be done must not look done. */
-static int check(const struct port_plan *plan)
+static int check(struct port_plan *plan)
 {
 	u64 base;
 
@@ -276,8 +276,9 @@ static int check(const struct port_plan *plan)
 		return -EOPNOTSUPP;
 	if (plan->action >= PORT_AND && !operations[plan->operation].has_value)
 		return -EOPNOTSUPP;
-	rdmsrl(MSR_IA32_APICBASE, base);
 	/* The port sends by memory. */
+	rdmsrl(MSR_IA32_APICBASE, base);
+	plan->apic = base & MSR_IA32_APICBASE_BASE;
 	return plan->action == PORT_NMI && base & X2APIC_ENABLE ? -EOPNOTSUPP : 0;
 }
 
@@ -292,16 +293,18 @@ static void carry_over(const struct request *r)
 
 		if (r->cpu >= 0 && r->cpu != cpu)
 			continue;
+		/* A CPU that looks at it meanwhile finds no plan, or all of this one. */
 		WRITE_ONCE(plan->action, PORT_GO_ON);
-		smp_wmb();
+		smp_wmb(); /* before the rest changes */
 		plan->operation = r->plan.operation;
 		plan->nth = r->plan.nth;
 		plan->filters = r->plan.filters;
 		plan->filter = r->plan.filter;
 		plan->mask = r->plan.mask;
+		plan->apic = r->plan.apic;
 		plan->seen = 0;
 		plan->fired = 0;
-		smp_store_release(&plan->action, r->plan.action);
+		smp_store_release(&plan->action, r->plan.action); /* after it has */
 	}
 	spin_unlock_irqrestore(&lock, flags);
 }
@@ -346,25 +349,29 @@ static void show_plan(struct seq_file *m, unsigned int cpu, const struct port_cp
 	seq_printf(m, "mcs cpu%u sent %llu\n", cpu, port->mcs);
 }
 
+static void for_all(struct seq_file *m, struct port_cpu *copy,
+		    void (*show)(struct seq_file *m, unsigned int cpu, const struct port_cpu *port))
+{
+	unsigned long flags;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		spin_lock_irqsave(&lock, flags);
+		*copy = *of_cpu(cpu);
+		spin_unlock_irqrestore(&lock, flags);
+		show(m, cpu, copy);
+	}
+}
+
 /* Plans first: scripts ask for them often. */
 static int port_show(struct seq_file *m, void *unused)
 {
-	static void (*const parts[])(struct seq_file *, unsigned int,
-				     const struct port_cpu *) = { show_plan, show_counts };
 	struct port_cpu *copy = kmalloc(sizeof(*copy), GFP_KERNEL);
-	unsigned long flags;
-	unsigned int cpu, i;
 
 	if (!copy)
 		return -ENOMEM;
-	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		for_each_possible_cpu(cpu) {
-			spin_lock_irqsave(&lock, flags);
-			*copy = *of_cpu(cpu);
-			spin_unlock_irqrestore(&lock, flags);
-			parts[i](m, cpu, copy);
-		}
-	}
+	for_all(m, copy, show_plan);
+	for_all(m, copy, show_counts);
 	kfree(copy);
 	return 0;
 }

@@ -4,7 +4,7 @@
 
 bits 64
 default rel
-%include "port.inc"
+%include "point.inc"
 
 extern port_operation
 

@@ -8,6 +8,7 @@
 #include "cpu.h"
 #include "port.h"
 #include "window.h"
+#include "x86/apic.h"
 #include "x86/paging.h"
 
 #define O(name, fails, value) value,
@@ -25,25 +26,23 @@ struct port_frame {
 
 /* --- The local APIC ----------------------------------------------------------------------------- */
 
-/* SDM vol. 3, 11.4.1, The Local APIC Block Diagram, with the register address map */
-#define APIC_BASE 0xfee00000
-#define APIC_ID 0x20
-#define APIC_ICR_HIGH 0x310
+extern uint32_t port_apic[]; /* port.mk: an unused page of the window */
 
-extern volatile uint8_t port_apic[]; /* port.mk: an unused page of the window */
-
-static volatile uint32_t *apic(uint64_t reg)
+static uint32_t read_apic(unsigned int offset)
 {
-	return (volatile uint32_t *)(port_apic + reg);
+	return __atomic_load_n(&port_apic[offset / sizeof(*port_apic)], __ATOMIC_SEQ_CST);
 }
 
 /* Map it, uncached, and name this CPU as the destination; the caller writes the rest of the ICR. */
-static void prepare_nmi(void)
+static void prepare_nmi(const struct port_plan *plan)
 {
-	*window_ptes((uint64_t)port_apic - MERCURY_WINDOW_BASE) = APIC_BASE | PAGING_P | PAGING_RW |
-								  PAGING_A | PAGING_D | PAGING_PCD |
-								  PAGING_PWT | PAGING_XD;
-	*apic(APIC_ICR_HIGH) = *apic(APIC_ID);
+	uint64_t flags = PAGING_P | PAGING_RW | PAGING_A | PAGING_D | PAGING_PCD | PAGING_PWT;
+
+	*window_ptes((uint64_t)port_apic - MERCURY_WINDOW_BASE) = plan->apic | flags | PAGING_XD;
+	while (read_apic(APIC_ICR_LOW) & APIC_ICR_PENDING)
+		;
+	__atomic_store_n(&port_apic[APIC_ICR_HIGH / sizeof(*port_apic)],
+			 read_apic(APIC_ID) & APIC_DESTINATION, __ATOMIC_SEQ_CST);
 }
 
 /* --- The plan ----------------------------------------------------------------------------------- */
@@ -87,7 +86,7 @@ void port_operation(struct port_frame *frame)
 	port->count[operation]++;
 	action = look_up(&port->plan, operation, frame);
 	if (action == PORT_NMI) {
-		prepare_nmi();
+		prepare_nmi(&port->plan);
 		port->nmis++;
 		port->exits_at_nmi = port->count[PORT_vmexit_entry];
 	}

@@ -13,7 +13,7 @@
 enum port_operation { PORT_OPERATIONS(O) PORT_OPERATIONS_NR };
 #undef O
 
-/* What comes of a call; the first four are the order of the jumps in port.inc. */
+/* What comes of a call; the first four are the order of the jumps in point.inc. */
 enum port_action {
 	PORT_GO_ON, /* the operation as it is                                                     */
 	PORT_FAIL,  /* it is not executed and returns false                                       */
@@ -31,6 +31,7 @@ struct port_plan {
 	mer_u32 filters;   /* match only calls whose first argument ...                           */
 	mer_u32 filter;    /* ... is this: a VMCS field, an MSR, a leaf                           */
 	mer_u64 mask;      /* PORT_AND, PORT_OR                                                   */
+	mer_u64 apic;      /* PORT_NMI: its physical address                                      */
 	mer_u64 seen;      /* calls that matched                                                  */
 	mer_u64 fired;     /* 1 if it was carried out                                             */
 };

@@ -13,7 +13,7 @@ IMAGE_LDFLAGS += @$(port-made)/wrap.args --defsym=port_apic=0xfffffe80003ff000 \
 
 $B/image/$(port)/port.o: IMAGE_CFLAGS += -I$(port-made)
 $B/image/$(port)/port.o: $(port-made)/operations.h $(port)/port.h
-$B/image/$(port)/port.asm.o $B/image/arch/x86/entry.asm.o: $(port-made)/operations.inc $(port)/port.inc
+$B/image/$(port)/port.asm.o $B/image/arch/x86/entry.asm.o: $(port-made)/operations.inc $(port)/point.inc
 $B/image/$(port)/port.asm.o $B/image/arch/x86/entry.asm.o: NASMFLAGS += -I$(port-made)/ -I$(port)/
 $B/image/arch/x86/entry.asm.o: NASMFLAGS += -P$(port)/entry.inc
 $B/image/arch/x86/entry.asm.o: $(port)/entry.inc

@@ -80,10 +80,25 @@ static bool is_in(unsigned long ip, const char *function)
 	return function && ip - (unsigned long)function <= 4;
 }
 
-static void look(unsigned long ip, struct pt_regs *regs)
+/* Called by one of them in its own last step, in whose frame it then runs, as kfree() is by kvfree()? */
+static bool is_tail_call(unsigned long ip, unsigned long caller, const struct pt_regs *regs)
+{
+	static unsigned long last_ip, last_caller, last_sp;
+
+	if (caller == last_caller && regs->sp == last_sp && ip != last_ip)
+		return true;
+	last_ip = ip;
+	last_caller = caller;
+	last_sp = regs->sp;
+	return false;
+}
+
+static void look(unsigned long ip, unsigned long caller, struct pt_regs *regs)
 {
 	struct row *row;
 
+	if (is_tail_call(ip, caller, regs))
+		return;
 	for (row = rows; row < rows + ARRAY_SIZE(rows); row++) {
 		if (is_in(ip, row->take)) {
 			if (request(row))
@@ -107,7 +122,7 @@ static void on_call(unsigned long ip, unsigned long caller, struct ftrace_ops *o
 	if (!regs || !READ_ONCE(mercury) || !within_module(caller, mercury))
 		return;
 	spin_lock_irqsave(&lock, flags);
-	look(ip, regs);
+	look(ip, caller, regs);
 	spin_unlock_irqrestore(&lock, flags);
 }
 
@@ -133,14 +148,20 @@ static struct notifier_block module_block = { .notifier_call = on_module };
 
 /* --- /proc/mercury-starve ------------------------------------------------------------------------ */
 
+/* Rows of the same kind stand together. */
 static int show(struct seq_file *m, void *unused)
 {
 	struct row *row;
+	u64 taken = 0, given = 0;
 
-	for (row = rows; row < rows + ARRAY_SIZE(rows); row++)
-		if (row->take)
-			seq_printf(m, "%s taken %llu given %llu\n", row->what, row->taken,
-				   row->given);
+	for (row = rows; row < rows + ARRAY_SIZE(rows); row++) {
+		taken += row->taken;
+		given += row->given;
+		if (row + 1 < rows + ARRAY_SIZE(rows) && !strcmp(row->what, row[1].what))
+			continue;
+		seq_printf(m, "%s taken %llu given %llu\n", row->what, taken, given);
+		taken = given = 0;
+	}
 	seq_printf(m, "requests %llu failed %llu last %s\n", requests, failed,
 		   last_failed ?: "none");
 	return 0;
@@ -186,11 +207,13 @@ static int filter(void)
 	struct row *row;
 	int error = 0;
 
-	for (row = rows; row < rows + ARRAY_SIZE(rows) && !error; row++)
-		if (row->take)
-			error = ftrace_set_filter_ip(&trace, (unsigned long)row->take, 0, 0) ?:
-					ftrace_set_filter_ip(&trace, (unsigned long)row->give, 0,
-							     0);
+	for (row = rows; row < rows + ARRAY_SIZE(rows) && !error; row++) {
+		if (!row->take)
+			continue;
+		error = ftrace_set_filter_ip(&trace, (unsigned long)row->take, 0, 0);
+		if (!error)
+			error = ftrace_set_filter_ip(&trace, (unsigned long)row->give, 0, 0);
+	}
 	return error;
 }
 
