@@ -1,15 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # kvm.sh: KVM and Mercury, of which only one can have VMX: whoever comes second is refused and told why,
-# and neither harms the other. On kernels where kvm_intel takes VMX as soon as it is loaded (6.12) that
-# is tried first; then both with enable_virt_at_load=0.
+# and neither harms the other. KVM takes VMX with its first machine here; owned.sh is about one that
+# takes it as soon as it is loaded.
 # shellcheck disable=SC2317 # functions are called through succeeds
 set -u
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
-AT_LOAD=/sys/module/kvm/parameters/enable_virt_at_load
 OWNED="*VMX is owned by another*kvm_intel*"
 
 # refused TEXT: to virtual fails because KVM has VMX, and nothing changes.
@@ -64,6 +63,8 @@ to_and_fro() {
 
 # --- kvm_intel comes while virtual -------------------------------------------------------------------
 
+# Older kernels ignore the parameter, for they know no other way.
+succeeds "kvm loads" modprobe kvm enable_virt_at_load=0
 succeeds "mercury-vmx loads" modprobe mercury-vmx verify=1
 memory=$(field memory)
 succeeds "to virtual" set_mode virtual
@@ -76,22 +77,6 @@ succeeds "every CPU is still a guest of ours" hv --expect virtual
 succeeds "to native" set_mode native
 succeeds "kvm_intel loads while native" modprobe kvm_intel
 succeeds "KVM runs a machine" kvm_smoke
-
-# --- It owns VMX as soon as it is loaded -------------------------------------------------------------
-
-if [ -e "$AT_LOAD" ]; then
-	is "kvm_intel has VMX already" "$(cat "$AT_LOAD")" Y
-	refused "kvm_intel loaded"
-	succeeds "mercury-vmx loads again, beside it" sh -c "rmmod mercury_vmx && modprobe mercury-vmx verify=1"
-	like "status says that it is cold, and why" "$(cat "$CTL/status")" "native, cold: VMX owned by another on *kvm_intel*"
-	refused "loaded cold"
-	succeeds "KVM runs a machine meanwhile" kvm_smoke
-	succeeds "kvm_intel goes" rmmod kvm_intel kvm
-	succeeds "the first vote warms up: virtual and native" to_and_fro
-	like "status is content" "$(cat "$CTL/status")" "native, ready on *"
-	succeeds "kvm comes with enable_virt_at_load=0" modprobe kvm enable_virt_at_load=0
-	succeeds "and kvm_intel" modprobe kvm_intel
-fi
 
 # --- It is idle --------------------------------------------------------------------------------------
 

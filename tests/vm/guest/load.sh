@@ -23,22 +23,24 @@ load_times() {
 	done
 }
 
-# KiB in use, once all that can be had back is back.
+# KiB that the kernel uses for itself, once all that can be had back is back.
 in_use() {
 	sync
 	echo 3 > /proc/sys/vm/drop_caches
 	sleep 1
-	awk '/^MemTotal/ { used = $2 } /^(MemFree|SReclaimable)/ { used -= $2 } END { print used }' \
-		/proc/meminfo
+	awk '/^MemTotal/ { used = $2 }
+		/^(MemFree|Cached|AnonPages|PageTables|SReclaimable):/ { used -= $2 }
+		END { print used }' /proc/meminfo
 }
 
-# What the first times leave behind stays for others: slabs, tables of the kernel's.
+# What the first times leave behind stays for others: slabs, tables of the kernel's. Free pages that CPUs
+# keep for themselves count as used, which makes up to some 150 KiB.
 load_times 20
 before=$(in_use)
 succeeds "it comes and goes $times times" load_times "$times"
 after=$(in_use)
 echo "# in use before: $before KiB, after: $after KiB"
-succeeds "less than 1 KiB is lost each time" test $((after - before)) -lt "$times"
+succeeds "no page is lost each time" test $((after - before)) -lt $((200 + times))
 succeeds "every CPU is native" hv --expect native
 
 # --- Many processes write modes ------------------------------------------------------------------------

@@ -21,6 +21,7 @@ like "the reason names CPU, owner and what to do" "$(field "last error")" \
 	"CPU 0, vote: VMX is owned by another*KVM*unload kvm_intel"
 is "the mode is native" "$(mode)" native
 succeeds "every CPU is native" hv --expect native
+succeeds "KVM runs a machine meanwhile" kvm_smoke
 is "nothing was switched" "$(field switches)" "0 to virtual, 0 to native"
 
 succeeds "KVM goes" rmmod kvm_intel
@@ -37,5 +38,6 @@ succeeds "to native" set_mode native
 like "status says warm" "$(cat $CTL/status)" "native, ready on $(nproc) CPUs*"
 like "the state was equal at every gate" "$(field "state check")" "equal in *"
 succeeds "KVM loads again" modprobe kvm_intel
+succeeds "and runs a machine" kvm_smoke
 succeeds "the module goes" rmmod mercury_vmx
 finish
