@@ -8,6 +8,7 @@
 #	make test-long		the same, and every machine, kernel and number of CPUs
 #	make unit lint		parts of it
 #	make bench-switch	what a switch costs, as a table; KERNEL=6.12, CPU=MODEL, SMP="1 2"
+#	make bench-check	the same counts on one CPU against the recorded ones, with a verdict
 #	make tools		build/tools/mercury, the command
 #	make format		lay out all C as .clang-format says
 #	make feature-table	docs/features.md from arch/x86/vmx/feature.h
@@ -30,7 +31,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
-.PHONY: all image module tools install-deps run test test-long bench-switch unit lint format feature-table clean
+.PHONY: all image module tools install-deps run test test-long bench-switch bench-check unit lint format feature-table clean
 
 all: module
 
@@ -125,6 +126,9 @@ test-long: install-deps
 
 bench-switch: install-deps
 	$(Q)tests/bench/switch
+
+bench-check: install-deps
+	$(Q)tests/bench/check
 
 unit:
 	$(Q)$(MAKE) -s -C tests/unit
