@@ -18,6 +18,7 @@
 #include <asm/tsc.h>
 
 #include "mercury.h"
+#include "trace.h"
 #include "uapi/mercury_snapshot.h"
 #include "window.h"
 
@@ -62,6 +63,7 @@ static void end_locked(void)
 	if (cpumask_empty(&silent))
 		mercury_call_on(cpumask_first(cpu_online_mask), MERCURY_CALL_RECLAIM, 0, 0);
 	snapshot.runs = false;
+	trace_mercury_snapshot_end(mercury_snapshot()->faults, mercury_snapshot()->kept);
 }
 
 static void release_memory(void)
@@ -107,6 +109,8 @@ static int begin(void *data)
 					 &snapshot.retries);
 		snapshot.instant_ns = ktime_get_real_ns();
 		snapshot.cpus = num_online_cpus();
+		trace_mercury_snapshot_begin(snapshot.cpus, snapshot.retries, m->last - m->first,
+					     error);
 		if (error)
 			end_locked();
 	}

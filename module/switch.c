@@ -10,11 +10,13 @@
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/smp.h>
+#include <linux/timekeeping.h>
 #include <asm/msr.h>
 #include <asm/nmi.h>
 #include <asm/tlbflush.h>
 
 #include "mercury.h"
+#include "trace.h"
 
 /* Serialises commands; taken before the CPU hotplug lock, never by a hotplug callback. */
 static DEFINE_MUTEX(mode_mutex);
@@ -61,6 +63,7 @@ static void account(struct switch_cpu *s, enum mercury_mode mode, u64 cycles)
 
 	cost->last = cycles;
 	cost->worst = max(cost->worst, cycles);
+	trace_mercury_cpu(mode, cycles);
 }
 
 /* --- On one CPU, interrupts off ----------------------------------------------------------------- */
@@ -265,6 +268,7 @@ static int switch_all(enum mercury_mode mode)
 static int set_mode_locked(enum mercury_mode mode)
 {
 	char text[MERCURY_REASON];
+	u64 start = ktime_get_ns();
 	int error;
 
 	if (!mercury_usable()) {
@@ -279,6 +283,7 @@ static int set_mode_locked(enum mercury_mode mode)
 	}
 	mercury_state_begin();
 	error = switch_all(mode);
+	trace_mercury_mode(mode, current_mode, count_virtual(), error, ktime_get_ns() - start);
 	mercury_log_flush();
 	if (error) {
 		mercury_last_error(text, sizeof(text));
@@ -380,6 +385,7 @@ void mercury_check_mode(void)
 	cpus_read_lock();
 	if (current_mode == MERCURY_VIRTUAL && count_virtual() != num_online_cpus()) {
 		mercury_log_flush();
+		trace_mercury_forced(num_online_cpus() - count_virtual(), num_online_cpus());
 		/* Else a command to go native has not reached every CPU, and has said so. */
 		if (wanted_mode == MERCURY_VIRTUAL)
 			mercury_refuse("%u of %u CPUs went native by themselves, the others "
