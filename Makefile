@@ -9,6 +9,7 @@
 #	make unit lint		parts of it
 #	make bench-switch	what a switch costs, as a table; KERNEL=6.12, CPU=MODEL, SMP="1 2"
 #	make bench-check	the same counts on one CPU against the recorded ones, with a verdict
+#	make bench-steps	where the instructions of a switch go, by function
 #	make tools		build/tools/mercury, the command
 #	make format		lay out all C as .clang-format says
 #	make feature-table	docs/features.md from arch/x86/vmx/feature.h
@@ -31,7 +32,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
-.PHONY: all image module tools install-deps run test test-long bench-switch bench-check unit lint format feature-table clean
+.PHONY: all image module tools install-deps run test test-long bench-switch bench-check bench-steps unit lint format feature-table clean
 
 all: module
 
@@ -129,6 +130,9 @@ bench-switch: install-deps
 
 bench-check: install-deps
 	$(Q)tests/bench/check
+
+bench-steps: install-deps
+	$(Q)tests/bench/steps
 
 unit:
 	$(Q)$(MAKE) -s -C tests/unit

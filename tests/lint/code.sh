@@ -23,7 +23,7 @@ code_of '.*\.[ch]' src arch | grep -E ':[[:space:]]*#[[:space:]]*(if|ifdef|ifnde
 code_of '.*\.[chS]' module | grep -v '^module/compat/' |
 	grep -E ':[[:space:]]*#[[:space:]]*(if|ifdef|ifndef|elif)' |
 	grep -vE '#[[:space:]]*ifndef ([A-Z0-9_]+_H|__ASSEMBLY__)$' |
-	grep -vE '^module/trace\.h:.*defined\(TRACE_HEADER_MULTI_READ\)$' |
+	grep -vE '^[^:]*trace\.h:.*defined\(TRACE_HEADER_MULTI_READ\)$' |
 	check "no conditional compilation in module/ but in compat/"
 
 # Data of one size on both sides: no function, no pointer, no type of the compiler's choice.

@@ -160,6 +160,9 @@ bochs_start() {
 	if [[ $BOCHS_VERSION == 2.* ]]; then
 		echo c >"$dir/debugger"
 		debugger=(-rc "$dir/debugger")
+	elif [[ -n $OPT_DEBUGGER ]]; then
+		debugger=(-debugger -rc "$OPT_DEBUGGER")
+		exec >"$OPT_DEBUGGER.out"
 	fi
 	bochs_command "$under" -q -f "$dir/bochsrc" "${debugger[@]}"
 }
