@@ -9,6 +9,15 @@
 static DEFINE_MUTEX(log_mutex);
 static u64 log_read;
 
+/* An alarm is seen on a console that is quiet, too. */
+static void print_line(const char *line)
+{
+	if (*line == *MERCURY_LOG_ALARM)
+		pr_crit("vmm: %s\n", line + 1);
+	else
+		pr_notice("vmm: %s\n", line);
+}
+
 static void print_lines(const struct mercury_shared *shared, u64 head)
 {
 	char line[256];
@@ -22,19 +31,17 @@ static void print_lines(const struct mercury_shared *shared, u64 head)
 			continue;
 		}
 		line[n] = '\0';
-		pr_notice("vmm: %s\n", line);
+		print_line(line);
 		n = 0;
 	}
 }
 
-void mercury_log_flush(void)
+static void flush(void)
 {
 	const struct mercury_shared *shared = mercury_shared();
-	u64 head;
-
-	mutex_lock(&log_mutex);
 	/* What is written up to the head is seen after it; pairs with src/console.c's release. */
-	head = smp_load_acquire(&shared->log_head);
+	u64 head = smp_load_acquire(&shared->log_head);
+
 	if (head < log_read)
 		log_read = 0;
 	if (head - log_read > MERCURY_LOG_SIZE) {
@@ -42,5 +49,17 @@ void mercury_log_flush(void)
 		log_read = head - MERCURY_LOG_SIZE;
 	}
 	print_lines(shared, head);
+}
+
+void mercury_log_flush(void)
+{
+	mutex_lock(&log_mutex);
+	flush();
 	mutex_unlock(&log_mutex);
+}
+
+/* Whoever holds the mutex does not go on any more; at worst a line comes twice. */
+void mercury_log_flush_on_panic(void)
+{
+	flush();
 }

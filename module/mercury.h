@@ -224,6 +224,13 @@ extern bool mercury_verify;
 /* --- log.c: the VMM's log ring into the kernel log ---------------------------------------------- */
 
 void mercury_log_flush(void);
+void mercury_log_flush_on_panic(void);
+
+/* --- lost.c: what a CPU does that the VMM cannot give back ---------------------------------------- */
+
+/* Where the VMM lets it land, and the end of the stack that it then has. */
+void mercury_lost(void) __noreturn;
+u64 mercury_lost_stack(void);
 
 /* --- snapshot.c: memory as it was at one instant, by /dev/mercury-snapshot ----------------------- */
 

@@ -316,6 +316,8 @@ static void fill_boot(void)
 
 	boot->vmm_root = __pa(window.pml4);
 	boot->gate_tail = (u64)mercury_gate_tail;
+	boot->lost = (u64)mercury_lost;
+	boot->lost_stack = mercury_lost_stack();
 	/* PTI_USER_PGTABLE_AND_PCID_MASK of the kernel's calling.h, which is for assembly only. */
 	boot->user_cr3 = cpu_feature_enabled(X86_FEATURE_PTI) ? PAGE_SIZE | BIT(11) : 0;
 	boot->backend = mercury_chosen()->id;

@@ -6,13 +6,25 @@
 
 #define ALONE (1u << 31) /* of the lock; the rest counts those who share it */
 
+static bool is_abandoned(const struct p2m *p2m)
+{
+	return __atomic_load_n(&p2m->abandoned, __ATOMIC_RELAXED);
+}
+
+void p2m_abandon(struct p2m *p2m)
+{
+	__atomic_store_n(&p2m->abandoned, 1, __ATOMIC_RELAXED);
+}
+
 void p2m_lock(struct p2m *p2m)
 {
 	while (__atomic_fetch_or(&p2m->lock, ALONE, __ATOMIC_ACQUIRE) & ALONE)
 		while (__atomic_load_n(&p2m->lock, __ATOMIC_RELAXED) & ALONE)
-			;
+			if (is_abandoned(p2m))
+				return;
 	while (__atomic_load_n(&p2m->lock, __ATOMIC_ACQUIRE) != ALONE)
-		;
+		if (is_abandoned(p2m))
+			return;
 }
 
 void p2m_unlock(struct p2m *p2m)
@@ -25,7 +37,8 @@ void p2m_lock_shared(struct p2m *p2m)
 	while (__atomic_fetch_add(&p2m->lock, 1, __ATOMIC_ACQUIRE) & ALONE) {
 		__atomic_fetch_sub(&p2m->lock, 1, __ATOMIC_RELAXED);
 		while (__atomic_load_n(&p2m->lock, __ATOMIC_RELAXED) & ALONE)
-			;
+			if (is_abandoned(p2m))
+				return;
 	}
 }
 

@@ -4,12 +4,14 @@
 
 #include "apic.h"
 #include "call.h"
+#include "fatal.h"
 #include "insn.h"
 #include "mercury/console.h"
 #include "mercury/machine.h"
 #include "mercury/pool.h"
 #include "mercury/snapshot.h"
 #include "mercury/switch.h"
+#include "native/lost.h"
 #include "native/native.h"
 #include "ring1/ring1.h"
 #include "trap.h"
@@ -31,11 +33,12 @@ static const struct backend {
 	/* Events of Linux's that this way holds back; NULL: it never does. */
 	bool (*event_in_delivery)(struct event *event);
 	void (*take_back)(struct cpu *cpu);
+	void (*stop)(struct cpu *cpu); /* see vmm_stop_virtual()                                  */
 } backends[MERCURY_BACKEND_NR] = {
 	[MERCURY_BACKEND_VMX] = { &vo_vmx, vmx_p2m_init, vmx_read_hidden, vmcs_read_state,
-				  event_in_delivery, event_take_back },
+				  event_in_delivery, event_take_back, vmx_stop },
 	[MERCURY_BACKEND_RING1] = { &vo_ring1, NULL, ring1_read_hidden, ring1_read_state, NULL,
-				    NULL },
+				    NULL, ring1_stop },
 };
 
 static const struct backend *chosen(void)
@@ -65,6 +68,7 @@ static enum mercury_error call_init_cpu(struct cpu *cpu, uint64_t arg0, uint64_t
 	if (cpu->mode != MODE_COLD && cpu->mode != MODE_NATIVE)
 		chosen()->vo->discard(cpu);
 	cpu_init(cpu, (uint32_t)arg0, (const struct mercury_cpu_boot *)arg1);
+	native_capture_home(cpu);
 	return MERCURY_E_OK;
 }
 
@@ -202,16 +206,29 @@ static enum mercury_error (*const calls[MERCURY_CALL_NR])(struct cpu *, uint64_t
 	[MERCURY_CALL_THAW] = call_thaw,       [MERCURY_CALL_RECLAIM] = call_reclaim,
 };
 
+/* What a VMM that has failed still does. */
+static bool leads_out(enum mercury_call call)
+{
+	return call == MERCURY_CALL_LEAVE || call == MERCURY_CALL_DISCARD ||
+	       call == MERCURY_CALL_HIDDEN;
+}
+
 enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_t arg0,
 				uint64_t arg1)
 {
 	enum mode before = cpu->mode;
 	enum mercury_error error;
 
+	if (before != MODE_VIRTUAL)
+		cpu->task = TASK_CALL;
 	if ((unsigned int)call >= MERCURY_CALL_NR)
 		return MERCURY_E_BAD_CALL;
 	if (!mode_allows(before, call))
 		return MERCURY_E_BAD_STATE;
+	if (vmm_is_broken() && !leads_out(call))
+		return cpu_refuse(cpu, MERCURY_E_BROKEN, 0, "%s",
+				  "the VMM has failed before, see the kernel log: unload the module, "
+				  "load it again");
 	/* Entering does not come back here: what is true after it is set before. */
 	if (call == MERCURY_CALL_ENTER)
 		cpu->mode = mode_after(before, call);
@@ -266,6 +283,11 @@ void vmm_force_native(struct cpu *cpu)
 	insn_stop();
 }
 
+void vmm_stop_virtual(struct cpu *cpu)
+{
+	chosen()->stop(cpu);
+}
+
 static void vmm_leave(struct cpu *cpu)
 {
 	chosen()->vo->leave(cpu);
@@ -291,17 +313,5 @@ _Noreturn void vmm_enter_failed(struct cpu *cpu)
 	chosen()->vo->leave(cpu);
 	state_set_result(&cpu->state, MERCURY_E_ENTRY);
 	vo_native.load(cpu, &cpu->state);
-	insn_stop();
-}
-
-_Noreturn void vmm_fatal(struct cpu *cpu)
-{
-	/* Without a VM entry behind us there is no guest state to go back to. */
-	if (cpu->in_fatal || cpu->mode != MODE_VIRTUAL || !cpu->entered) {
-		console_line("cpu %u: nothing left to go back to; stopped", cpu->index);
-		insn_stop();
-	}
-	cpu->in_fatal = true;
-	vmm_force_native(cpu);
 	insn_stop();
 }

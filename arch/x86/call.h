@@ -13,12 +13,6 @@
 enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_t arg0,
 				uint64_t arg1);
 
-/*
- * The VMM itself is broken on this CPU: if Linux runs virtual here, give it back the bare machine;
- * if that is what just failed, stop.
- */
-_Noreturn void vmm_fatal(struct cpu *cpu);
-
 /* VM entry refused the state that MERCURY_CALL_ENTER captured: back to native with it. */
 _Noreturn void vmm_enter_failed(struct cpu *cpu);
 
@@ -37,6 +31,12 @@ _Noreturn void vmm_take_init(struct cpu *cpu);
 
 /* Linux triple-faulted on this CPU and cannot meet that natively: the bare CPU's shutdown. */
 _Noreturn void vmm_shut_down(struct cpu *cpu);
+
+/*
+ * The VMM failed on this CPU: end what the backend has begun there, however far it got. Linux's state is
+ * not read, nor loaded.
+ */
+void vmm_stop_virtual(struct cpu *cpu);
 
 /* The machine's P2M, and what the module said of the machine. */
 extern struct p2m machine_p2m;

@@ -47,18 +47,37 @@ void cpu_init(struct cpu *cpu, uint32_t index, const struct mercury_cpu_boot *bo
 	init_descriptor_tables(cpu);
 }
 
-enum mercury_error cpu_refuse(struct cpu *cpu, enum mercury_error error, uint64_t detail,
-			      const char *format, ...)
+static enum mercury_error note(struct cpu *cpu, enum mercury_error error, uint64_t detail,
+			       const char *prefix, const char *format, va_list arguments)
 {
 	struct mercury_cpu_shared *shared = cpu_shared(cpu);
-	va_list arguments;
 
 	shared->error = error;
 	shared->detail = detail;
-	va_start(arguments, format);
 	console_format(shared->text, sizeof(shared->text), format, arguments);
+	console_line("%scpu %u: %s", prefix, cpu->index, shared->text);
+	return error;
+}
+
+enum mercury_error cpu_refuse(struct cpu *cpu, enum mercury_error error, uint64_t detail,
+			      const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	note(cpu, error, detail, "", format, arguments);
 	va_end(arguments);
-	console_line("cpu %u: %s", cpu->index, shared->text);
+	return error;
+}
+
+enum mercury_error cpu_fail(struct cpu *cpu, enum mercury_error error, uint64_t detail,
+			    const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	note(cpu, error, detail, MERCURY_LOG_ALARM, format, arguments);
+	va_end(arguments);
 	return error;
 }
 

@@ -26,6 +26,25 @@
 
 #define VMM_IST_DF 1
 
+/*
+ * What the VMM does on this CPU, and so what is left to go back to if it fails there. Each failure
+ * leaves one step less. See vmm_fatal().
+ */
+enum cpu_task {
+	TASK_CALL,   /* a call of native Linux's, which can return an error                       */
+	TASK_EXIT,   /* a VM entry or exit: Linux's state is in the VMCS                          */
+	TASK_RETURN, /* the way to native: Linux's state is in cpu->state                         */
+	TASK_LAST,   /* an attempt to go back behind a failure                                    */
+	TASK_LOST,   /* Linux is told that what it did here is lost                               */
+};
+
+/* What Linux has on this CPU whatever it does there. */
+struct home {
+	struct descriptor_table_register gdtr, idtr;
+	uint16_t tr;
+	uint64_t gs_base;
+};
+
 struct cpu {
 	struct regs regs; /* Linux's, saved on entry. First: the entry code stores through RSP    */
 	uint32_t pending; /* PENDING_*                                                            */
@@ -33,14 +52,18 @@ struct cpu {
 	uint64_t linux_cr3;
 	uint32_t index;
 	enum mode mode;
-	bool in_fatal;
+	enum cpu_task task;
 	bool entered;     /* a VM entry has succeeded since the last load                         */
 	bool on_identity; /* Linux goes native on page tables that are not its own                */
+	uint32_t asked;   /* times that Linux has been asked to leave, and has not heard          */
+	bool in_screen;   /* an exception's state is being printed                                */
+	struct home home;
 
 	/* The backend's memory and whether it holds what prepare() wrote. */
 	uint64_t root_pa, vmcs_pa, vmxon_pa;
 	uint64_t gdt_rw; /* Linux's writable alias of its GDT                                     */
 	bool warm;
+	bool owns_vmxe; /* it was not Linux that set CR4.VMXE                                     */
 	uint64_t host_sysenter_cs, host_sysenter_esp, host_sysenter_eip; /* in the VMCS           */
 	/* 1 + physical address of a hidden page a write is dropped on; it may lie across two.    */
 	uint64_t stepping[2];
@@ -73,6 +96,10 @@ static inline struct mercury_cpu_shared *cpu_shared(struct cpu *cpu)
  */
 enum mercury_error cpu_refuse(struct cpu *cpu, enum mercury_error error, uint64_t detail,
 			      const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same for a failure of the VMM itself: Linux prints it as an alarm. */
+enum mercury_error cpu_fail(struct cpu *cpu, enum mercury_error error, uint64_t detail,
+			    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* The CPU whose slot `rsp` points into. */
 struct cpu *cpu_of_stack(uint64_t rsp);

@@ -93,11 +93,29 @@ vmm_call:
 	mov	esi, edi
 	mov	rdi, rsp
 	call	vmm_dispatch
+.return:
 	lidt	[rsp + CPU_LINUX_IDT]		; from here on Linux takes its own NMIs
 	xor	edx, edx
 	xchg	edx, [rsp + CPU_PENDING]
 	mov	rsp, [rsp + CPU_LINUX_RSP]
 	ret
+
+; --- A call that the VMM fails in --------------------------------------------------------------------
+;
+; _Noreturn void insn_abort_call(struct cpu *cpu, uint64_t error): as if vmm_dispatch had returned it.
+
+global insn_abort_call:function hidden
+align 16
+insn_abort_call:
+	mov	rsp, rdi
+	mov	rax, rsi
+	mov	rbx, [rsp + REGS_RBX]
+	mov	rbp, [rsp + REGS_RBP]
+	mov	r12, [rsp + REGS_R12]
+	mov	r13, [rsp + REGS_R13]
+	mov	r14, [rsp + REGS_R14]
+	mov	r15, [rsp + REGS_R15]
+	jmp	vmm_call.return
 
 ; --- Into the guest for the first time --------------------------------------------------------------
 ;

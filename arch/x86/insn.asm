@@ -75,6 +75,10 @@ FUNCTION insn_read_cr0
 	mov	rax, cr0
 	ret
 
+FUNCTION insn_read_cr2
+	mov	rax, cr2
+	ret
+
 FUNCTION insn_read_cr3
 	mov	rax, cr3
 	ret
@@ -233,6 +237,24 @@ FUNCTION insn_vmxon
 
 FUNCTION insn_vmxoff
 	vmxoff
+	ret
+
+; bool insn_vmxoff_safe(void)
+FUNCTION insn_vmxoff_safe
+.fault:	vmxoff
+	FIXUP	.fault, failed
+	mov	eax, 1
+	ret
+
+; bool insn_vmclear_safe(uint64_t vmcs_pa)
+FUNCTION insn_vmclear_safe
+	push	rdi
+.fault:	vmclear	[rsp]
+	FIXUP	.fault, .ud
+	lea	rsp, [rsp + 8]
+	VMX_RETURN
+.ud:	pop	rdi
+	xor	eax, eax
 	ret
 
 ; bool insn_vmclear(uint64_t vmcs_pa)

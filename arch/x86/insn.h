@@ -29,6 +29,7 @@ bool insn_rdmsr_safe(uint32_t msr, uint64_t *value);
 bool insn_wrmsr_safe(uint32_t msr, uint64_t value);
 
 uint64_t insn_read_cr0(void);
+uint64_t insn_read_cr2(void);
 uint64_t insn_read_cr3(void);
 uint64_t insn_read_cr4(void);
 uint64_t insn_read_dr7(void);
@@ -67,7 +68,9 @@ bool insn_load_gs(uint16_t selector);
 
 bool insn_vmxon(uint64_t region_pa);
 void insn_vmxoff(void);
+bool insn_vmxoff_safe(void);
 bool insn_vmclear(uint64_t vmcs_pa);
+bool insn_vmclear_safe(uint64_t vmcs_pa);
 bool insn_vmptrld(uint64_t vmcs_pa);
 bool insn_vmwrite(enum vmcs_field field, uint64_t value);
 uint64_t insn_vmread(enum vmcs_field field); /* of the current VMCS: there is one            */
@@ -82,6 +85,9 @@ bool insn_vmlaunch(struct cpu *cpu);
 
 /* Where a VM exit arrives (HOST_RIP); calls vmx_handle_exit(). */
 void insn_vmexit_entry(void);
+
+/* Return to Linux from a call as if it had returned `error`; what is virtual has ended. */
+_Noreturn void insn_abort_call(struct cpu *cpu, uint64_t error);
 
 /* What the leaving CPU needs for its last steps, which run in Linux's text (the gate's tail). */
 struct leave_frame {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The VMM's exceptions: the IDT, faults that are expected answers, and the last resort. */
-#include "call.h"
+#include "fatal.h"
 #include "insn.h"
 #include "mercury/console.h"
 #include "trap.h"
+#include "window.h"
 #include "x86/vector.h"
 
 #define TRAP_VECTORS 32
@@ -37,14 +38,34 @@ void trap_init(void)
 	idt_register.base = (uint64_t)idt;
 }
 
-static void screen(const struct trap_frame *f)
+/* Once: what fails here must not fill the stack with itself. */
+static void screen(struct cpu *cpu, const struct trap_frame *f)
 {
-	console_line("the VMM took exception %lu, error code %lx, at rip %016lx", f->vector,
-		     f->error_code, f->rip);
-	console_line("rax %016lx rbx %016lx rcx %016lx rdx %016lx", f->rax, f->rbx, f->rcx, f->rdx);
-	console_line("rsi %016lx rdi %016lx rbp %016lx rsp %016lx", f->rsi, f->rdi, f->rbp, f->rsp);
-	console_line("r8  %016lx r9  %016lx r10 %016lx r11 %016lx", f->r8, f->r9, f->r10, f->r11);
-	console_line("r12 %016lx r13 %016lx r14 %016lx r15 %016lx", f->r12, f->r13, f->r14, f->r15);
+	if (cpu->in_screen)
+		return;
+	cpu->in_screen = true;
+	cpu_fail(cpu, MERCURY_E_FAULT, f->vector,
+		 "the VMM took exception %lu, error code %lx, at rip %016lx: this CPU to native",
+		 f->vector, f->error_code, f->rip);
+	console_line("!cr2 %016lx cr3 %016lx cr4 %lx rflags %lx", insn_read_cr2(), insn_read_cr3(),
+		     insn_read_cr4(), f->rflags);
+	console_line("!rax %016lx rbx %016lx rcx %016lx rdx %016lx", f->rax, f->rbx, f->rcx,
+		     f->rdx);
+	console_line("!rsi %016lx rdi %016lx rbp %016lx rsp %016lx", f->rsi, f->rdi, f->rbp,
+		     f->rsp);
+	console_line("!r8  %016lx r9  %016lx r10 %016lx r11 %016lx", f->r8, f->r9, f->r10, f->r11);
+	console_line("!r12 %016lx r13 %016lx r14 %016lx r15 %016lx", f->r12, f->r13, f->r14,
+		     f->r15);
+	cpu->in_screen = false;
+}
+
+/* In a call the TSS is Linux's, and a double fault takes that one's stack: then by what it interrupted. */
+static struct cpu *cpu_of_frame(const struct trap_frame *frame)
+{
+	uint64_t first = (uint64_t)window_at(MERCURY_WINDOW_CPUS), here = (uint64_t)frame;
+
+	return cpu_of_stack(here - first < MERCURY_WINDOW_SIZE - MERCURY_WINDOW_CPUS ? here :
+										       frame->rsp);
 }
 
 bool trap_fixup(uint64_t *rip)
@@ -62,11 +83,14 @@ bool trap_fixup(uint64_t *rip)
 
 void trap_handle(struct trap_frame *frame)
 {
+	struct cpu *cpu;
+
 	if (trap_fixup(&frame->rip))
 		return;
 	/* A data breakpoint of Linux's on memory that we also touch: a trap, it is behind us. */
 	if (frame->vector == VECTOR_DB)
 		return;
-	screen(frame);
-	vmm_fatal(cpu_of_stack(frame->rsp));
+	cpu = cpu_of_frame(frame);
+	screen(cpu, frame);
+	vmm_fatal(cpu);
 }

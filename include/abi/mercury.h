@@ -20,7 +20,7 @@ typedef unsigned long long mer_u64; /* prints as %llu on both sides */
 
 #endif /* __ASSEMBLER__ */
 
-#define MERCURY_ABI_VERSION 2
+#define MERCURY_ABI_VERSION 3
 #define MERCURY_MAGIC 0x5952554352454d00 /* "\0MERCURY", little endian */
 
 /* --- The window: address space, not memory ----------------------------------------------------- */
@@ -124,6 +124,9 @@ enum mercury_call {
 	E(P2M, EIO, "the P2M is not the identity")                                                 \
 	E(FORCED, EIO, "the VMM put this CPU back to native by itself; see the log")               \
 	E(FLUSH, EIO, "INVEPT or INVVPID failed")                                                  \
+	E(FAULT, EIO, "the VMM failed in this call; see the kernel log")                           \
+	E(BROKEN, EIO,                                                                             \
+	  "the VMM has failed before, see the kernel log: unload the module, load it again")       \
 	E(NO_ANSWER, ETIMEDOUT, "it did not answer an interrupt within a second; try again")       \
 	E(LATE, EAGAIN, "the CPUs did not all stop in time")
 
@@ -159,6 +162,8 @@ struct mercury_range {
 struct mercury_boot {
 	mer_u64 vmm_root;   /* physical address of the VMM's own PML4                             */
 	mer_u64 gate_tail;  /* Linux virtual address where a leaving CPU lands                    */
+	mer_u64 lost;       /* and of a function that never returns, for a CPU that cannot leave, */
+	mer_u64 lost_stack; /* on the stack that ends here                                        */
 	mer_u64 user_cr3;   /* bits of CR3 that are set on the user half of PTI only              */
 	mer_u32 pool_pages; /* pages mapped at MERCURY_WINDOW_POOL                                */
 	mer_u32 nr_hidden;
@@ -166,7 +171,7 @@ struct mercury_boot {
 	mer_u32 unused;
 	struct mercury_range hidden[MERCURY_MAX_HIDDEN];
 };
-MER_ASSERT_OFFSET(mercury_boot, hidden, 40);
+MER_ASSERT_OFFSET(mercury_boot, hidden, 56);
 
 /* What only Linux knows of a CPU; passed with MERCURY_CALL_INIT_CPU. */
 struct mercury_cpu_boot {
@@ -297,6 +302,7 @@ struct mercury_snapshot {
 _Static_assert(sizeof(struct mercury_snapshot) <= MERCURY_PAGE_SIZE, "a page of its own");
 
 #define MERCURY_LOG_SIZE 12288
+#define MERCURY_LOG_ALARM "!" /* a line of the log that begins so is an alarm */
 
 /* The machine's pages: facts, and a ring of text that survives the VMM. */
 struct mercury_shared {

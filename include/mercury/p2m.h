@@ -62,6 +62,7 @@ struct p2m {
 	uint64_t foreign; /* 4 KiB pages that are neither identity with all rights nor hidden     */
 	uint32_t root_entries; /* up to the last one of the root that is in use                   */
 	bool frozen;
+	uint32_t abandoned;
 	uint32_t lock; /* who resolves a write fault shares it; all else has it alone             */
 };
 
@@ -112,6 +113,9 @@ enum mercury_error p2m_hide(struct p2m *p2m, uint64_t start, uint64_t end);
 /* Is `gfn` hidden? If so let one write through, to the sink; p2m_rehide() takes it back. */
 bool p2m_let_drop(struct p2m *p2m, uint64_t gfn);
 void p2m_rehide(struct p2m *p2m, uint64_t gfn);
+
+/* Nobody waits for the P2M's lock from now on: a CPU failed that may hold it. All are to go native. */
+void p2m_abandon(struct p2m *p2m);
 
 /*
  * Take the right to write away from everything, at the root alone: O(1). No CPU may run Linux meanwhile,

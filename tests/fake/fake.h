@@ -85,12 +85,14 @@ struct fake_translation {
 #define LINUX_LDT 0x5000
 #define LINUX_IST 0x6000 /* end of the stack                                                      */
 #define LINUX_ENTRY_STACK 0x8000 /* RSP0 of the TSS                                               */
+#define LINUX_LOST_STACK 0x9000
 #define LINUX_STACK 0xa000
 #define VMM_ROOT 0xb000   /* the VMM's PML4: physical memory only                                 */
 #define LINUX_ROOT 0xc000 /* its PML4, of an aligned pair as under PTI                            */
 #define FAKE_PDPTS 0xd000 /* three of them                                                        */
 #define LINUX_RETURN 0x10100 /* text: behind the gate's call                                      */
 #define LINUX_TAIL 0x10200
+#define LINUX_LOST 0x10300
 #define LINUX_HANDLERS 0x10400 /* of vector n at 8 * n                                            */
 #define LINUX_GDT_RW 0x20000
 #define LINUX_IDENTITY                                                                             \
@@ -114,8 +116,10 @@ enum fake_outcome {
 	FAKE_RETURNED = 1, /* the call came back through the gate                                 */
 	FAKE_VIRTUAL,      /* Linux goes on as a guest                                            */
 	FAKE_NATIVE,       /* Linux goes on natively, through the gate's tail                     */
+	FAKE_LOST,         /* Linux has the CPU at mercury_boot.lost                              */
 	FAKE_STOPPED,      /* insn_stop()                                                         */
 	FAKE_SHUT_DOWN,    /* insn_shut_down()                                                    */
+	FAKE_ABORTED,      /* between the fake's own files: insn_abort_call()                     */
 };
 
 /* What the tests choose before fake_machine(). */
@@ -144,8 +148,11 @@ struct fake {
 	int drop_flush; /* this flush and drop_flushes - 1 after it have no effect; FAKE_NEVER  */
 	int drop_flushes;
 	int flushes;
+	uint64_t cr2;
 	int event_at;   /* an event arrives behind this operation; FAKE_NEVER                     */
 	uint32_t event; /* PENDING_NMI or PENDING_MC                                              */
+	int fault_at;   /* the VMM takes an exception behind this operation; FAKE_NEVER           */
+	int faults;     /* and behind each that follows, this many                                */
 	bool xsetbv_faults;
 	bool wrmsr_faults;
 

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "call.h"
+#include "fatal.h"
 #include "fake.h"
 #include "trap.h"
 #include "vmx/event.h"
@@ -34,6 +35,16 @@ static void vmm_call(struct cpu *cpu, enum mercury_call call, uint64_t arg0, uin
 	r->rdx = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
 }
 
+/* Behind the call. */
+static void gate_returns(void)
+{
+	insn_write_cr3(fake_vmm_cpu()->linux_cr3 | (fake.cpu.cr4 & CR4_PCIDE ? CR3_NOFLUSH : 0));
+	fake.cpu.gpr.rsp += 8;
+	fake.error = fake.cpu.gpr.rax;
+	fake.owed = fake.cpu.gpr.rdx;
+	fake_linux_takes((uint32_t)fake.owed);
+}
+
 /*
  * The module's half: Linux's stack holds the return address; the transition root around the call.
  */
@@ -48,11 +59,21 @@ static void gate(enum mercury_call call, uint64_t arg0, uint64_t arg1)
 	insn_write_cr3((uint64_t)cpu_slot(cpu, MERCURY_CPU_ROOT) |
 		       (pcide ? MERCURY_PCID_TRANSITION : 0));
 	vmm_call(cpu, call, arg0, arg1, linux_cr3);
-	insn_write_cr3(linux_cr3 | (pcide ? CR3_NOFLUSH : 0));
-	fake.cpu.gpr.rsp += 8;
-	fake.error = fake.cpu.gpr.rax;
-	fake.owed = fake.cpu.gpr.rdx;
-	fake_linux_takes((uint32_t)fake.owed);
+	gate_returns();
+}
+
+/* As if the call had returned that; what it was about to do is forgotten. */
+void insn_abort_call(struct cpu *cpu, uint64_t error)
+{
+	struct regs *r = &fake.cpu.gpr;
+
+	assert_int_equal(fake.cpu.mode, FAKE_OFF);
+	assert_int_equal(r->rbx, cpu->regs.rbx);
+	assert_int_equal(r->r15, cpu->regs.r15);
+	r->rax = error;
+	insn_lidt(&cpu->linux_idt);
+	r->rdx = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
+	fake_continue(FAKE_ABORTED);
 }
 
 enum fake_outcome fake_gate(enum mercury_call call, uint64_t arg0, uint64_t arg1)
@@ -64,6 +85,9 @@ enum fake_outcome fake_gate(enum mercury_call call, uint64_t arg0, uint64_t arg1
 	outcome = setjmp(fake.jump);
 	if (!outcome) {
 		gate(call, arg0, arg1);
+		outcome = FAKE_RETURNED;
+	} else if (outcome == FAKE_ABORTED) {
+		gate_returns();
 		outcome = FAKE_RETURNED;
 	}
 	fake.armed = false;
@@ -97,6 +121,8 @@ void fake_init(void)
 		ptes[i] = (FAKE_WINDOW + MERCURY_WINDOW_POOL + i * PAGE_4K) | PAGING_P;
 	mercury_boot.vmm_root = (uint64_t)linux_at(VMM_ROOT);
 	mercury_boot.gate_tail = (uint64_t)linux_at(LINUX_TAIL);
+	mercury_boot.lost = (uint64_t)linux_at(LINUX_LOST);
+	mercury_boot.lost_stack = (uint64_t)linux_at(LINUX_LOST_STACK);
 	mercury_boot.pool_pages = POOL_PAGES;
 	call_ok(MERCURY_CALL_INIT, 0, 0);
 	call_ok(MERCURY_CALL_INIT_CPU, 0, (uint64_t)&boot);

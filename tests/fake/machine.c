@@ -8,6 +8,7 @@
 
 #include "call.h"
 #include "fake.h"
+#include "ring1_port.h"
 #include "trap.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
@@ -177,6 +178,26 @@ static void take_event(void)
 		fake_linux_takes(fake.event);
 }
 
+/* An exception that nobody expects, if the VMM is what takes it. */
+static void take_fault(void)
+{
+	struct trap_frame frame = {
+		.vector = VECTOR_GP,
+		.rip = 0x1234,
+		.rsp = (uint64_t)fake_vmm_cpu() - 0x100,
+	};
+
+	if (fake.cpu.mode == FAKE_GUEST || fake.cpu.idtr.base == (uint64_t)linux_at(LINUX_IDT))
+		return;
+	fake.faults--;
+	fake.fault_at = fake.faults ? (int)fake.ops : FAKE_NEVER;
+	if (fake.cpu.idtr.base == idt_register.base)
+		trap_handle(&frame);
+	else
+		fake_ring1_fault(&frame);
+	fail_msg("the VMM went on behind an exception");
+}
+
 void fake_log(enum fake_op_kind kind, uint64_t a, uint64_t b, bool ok)
 {
 	struct fake_op *op = &fake.log[fake.ops];
@@ -185,6 +206,8 @@ void fake_log(enum fake_op_kind kind, uint64_t a, uint64_t b, bool ok)
 	*op = (struct fake_op){ kind, a, b, ok, fake.cpu, unmapped() };
 	if (fake.event_at == (int)fake.ops++)
 		take_event();
+	if (fake.fault_at != FAKE_NEVER && fake.fault_at < (int)fake.ops)
+		take_fault();
 }
 
 _Noreturn void fake_continue(enum fake_outcome outcome)
@@ -383,8 +406,8 @@ void fake_machine(const struct fake_options *options)
 {
 	memset(&fake, 0, offsetof(struct fake, log));
 	fake.options = *options;
-	fake.fail_at = fake.drop_flush = fake.event_at = FAKE_NEVER;
-	fake.drop_flushes = 1;
+	fake.fail_at = fake.drop_flush = fake.event_at = fake.fault_at = FAKE_NEVER;
+	fake.drop_flushes = fake.faults = 1;
 	fake.event = PENDING_NMI;
 	reset_vmm_data();
 	map_memory();

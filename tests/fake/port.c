@@ -105,6 +105,12 @@ uint64_t insn_read_cr0(void)
 	return fake.cpu.cr0;
 }
 
+/* The first thing that a handler of exceptions does: no place for another one. */
+uint64_t insn_read_cr2(void)
+{
+	return fake.cr2;
+}
+
 uint64_t insn_read_cr3(void)
 {
 	fake_log(OP_READ_CR, 3, fake.cpu.cr3, true);

@@ -63,11 +63,6 @@ bool insn_copy_user_safe(void *to, const void *from, size_t n)
 
 /* --- Registers -------------------------------------------------------------------------------- */
 
-uint64_t insn_read_cr2(void)
-{
-	return fake_ring1.cr2;
-}
-
 uint64_t insn_read_cr8(void)
 {
 	return fake_ring1.cr8;
@@ -75,7 +70,7 @@ uint64_t insn_read_cr8(void)
 
 void insn_write_cr2(uint64_t value)
 {
-	fake_ring1.cr2 = value;
+	fake.cr2 = value;
 }
 
 bool insn_write_cr0_safe(uint64_t value)
@@ -241,6 +236,37 @@ _Noreturn void insn_ring1_enter(struct cpu *cpu)
 	fake.cpu.rip = f->rip;
 	fake.cpu.rflags = f->rflags;
 	fake_continue(FAKE_VIRTUAL);
+}
+
+enum fake_outcome fake_ring1_call(enum mercury_call call)
+{
+	static const uint8_t wrmsr[] = { 0x0f, 0x30 };
+	struct ring1_frame *f = ring1_frame(fake_vmm_cpu());
+	int outcome;
+
+	memcpy(linux_at(LINUX_RETURN), wrmsr, sizeof(wrmsr));
+	f->rip = (uint64_t)linux_at(LINUX_RETURN);
+	f->vector = VECTOR_GP;
+	f->error_code = 0;
+	f->regs.rcx = MERCURY_RING1_CALL;
+	f->regs.rdi = call;
+	fake.armed = true;
+	outcome = setjmp(fake.jump);
+	if (!outcome) {
+		ring1_trap(f);
+		outcome = FAKE_RETURNED;
+	}
+	fake.armed = false;
+	return (enum fake_outcome)outcome;
+}
+
+void fake_ring1_fault(const struct trap_frame *frame)
+{
+	/* The VMM's stack. */
+	struct ring1_frame *f = ring1_frame(fake_vmm_cpu()) - 2;
+
+	*f = (struct ring1_frame){ .vector = frame->vector, .rip = frame->rip, .rsp = frame->rsp };
+	ring1_root_trap(f);
 }
 
 void fake_ring1_machine(void)

@@ -6,13 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fake.h"
+#include "trap.h"
+
 /* What the entry code's labels stand for. */
 #define FAKE_STUB_COMPAT 0x40
 #define FAKE_STUB_SYSENTER 0x80
 #define FAKE_EXIT_BYTES 0x60
 
 struct fake_ring1 {
-	uint64_t cr2, cr8, dr[8];
+	uint64_t cr8, dr[8];
 	uint64_t bad, bad_end; /* Linux's memory that faults                                      */
 	bool faults;           /* instructions that can fault do, with #GP                        */
 	uint32_t wakes;        /* the interrupt that ends a wait; 0: an NMI                       */
@@ -29,5 +32,11 @@ extern struct fake_ring1 fake_ring1;
 /* A new machine whose backend is ring 1; and Linux at CPL 1, after fake_boot(). */
 void fake_ring1_machine(void);
 void fake_ring1_enter(void);
+
+/* The call of Linux's at CPL 1: the WRMSR of its number. */
+enum fake_outcome fake_ring1_call(enum mercury_call call);
+
+/* The VMM, with its own IDT of ring 1, takes that exception. */
+void fake_ring1_fault(const struct trap_frame *frame);
 
 #endif

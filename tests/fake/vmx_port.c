@@ -49,6 +49,16 @@ void insn_vmxoff(void)
 	fake_log(OP_VMXOFF, 0, 0, true);
 }
 
+bool insn_vmxoff_safe(void)
+{
+	bool ok = fake.cpu.mode == FAKE_ROOT;
+
+	if (ok)
+		fake.cpu.mode = FAKE_OFF;
+	fake_log(OP_VMXOFF, 0, 0, ok);
+	return ok;
+}
+
 /* A VMCS that is active when another becomes current would stay in the CPU: there is only one. */
 bool insn_vmclear(uint64_t vmcs_pa)
 {
@@ -63,6 +73,14 @@ bool insn_vmclear(uint64_t vmcs_pa)
 	}
 	fake_log(OP_VMCLEAR, vmcs_pa, 0, ok);
 	return ok;
+}
+
+bool insn_vmclear_safe(uint64_t vmcs_pa)
+{
+	if (fake.cpu.mode == FAKE_ROOT)
+		return insn_vmclear(vmcs_pa);
+	fake_log(OP_VMCLEAR, vmcs_pa, 0, false);
+	return false;
 }
 
 bool insn_vmptrld(uint64_t vmcs_pa)
@@ -177,12 +195,31 @@ bool insn_vmlaunch(struct cpu *cpu)
 	fake_continue(FAKE_VIRTUAL);
 }
 
+/* The module's function is called on its stack; it finds Linux's per-CPU data and an IDT. */
+static _Noreturn void lost(const struct leave_frame *frame)
+{
+	const struct fake_cpu *c = &fake.cpu;
+
+	assert_int_equal(frame->rsp % 16, 8);
+	assert_int_equal(frame->rsp, (uint64_t)linux_at(LINUX_LOST_STACK) - 8);
+	assert_int_equal(c->mode, FAKE_OFF);
+	assert_true(fake_mapped(c->cr3, frame->tail) && fake_mapped(c->cr3, frame->rsp));
+	assert_int_equal(c->idtr.base, (uint64_t)linux_at(LINUX_IDT));
+	assert_int_equal(c->gdtr.base, (uint64_t)linux_at(LINUX_GDT));
+	assert_int_equal(c->tr.base, (uint64_t)linux_at(LINUX_TSS));
+	assert_int_equal(c->gs.base, UINT64_C(0xffff888012340000));
+	fake_log(OP_TAIL, frame->tail, 0, true);
+	fake_continue(FAKE_LOST);
+}
+
 /* insn_leave() of entry.asm and the tail behind it, the gate's in Linux's text or the VMM's own. */
 void insn_leave(const struct regs *regs, const struct leave_frame *frame)
 {
 	const uint64_t *stack = (const uint64_t *)frame->rsp;
 	struct regs r = *regs;
 
+	if (frame->tail == (uint64_t)linux_at(LINUX_LOST))
+		lost(frame);
 	assert_true(frame->tail == (uint64_t)linux_at(LINUX_TAIL) ||
 		    frame->tail == (uint64_t)insn_identity_tail);
 	fake_log(OP_TAIL, frame->tail, 0, true);

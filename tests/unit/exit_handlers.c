@@ -470,7 +470,7 @@ static void unknown_exit_at_cpl_0_goes_native(void **unused)
 
 	(void)unused;
 	for (reason = 0; reason < MERCURY_EXIT_REASONS + 5; reason++) {
-		if (is_known(reason))
+		if (is_known(reason) || reason == VMX_REASON_EPT_MISCONFIGURATION)
 			continue;
 		virtual_linux(NULL);
 		assert_int_equal(fake_exit(reason, 0, 2), FAKE_NATIVE);
@@ -480,11 +480,22 @@ static void unknown_exit_at_cpl_0_goes_native(void **unused)
 		assert_int_equal(shared->error, MERCURY_E_FORCED);
 		assert_int_equal(shared->detail, reason);
 		assert_int_equal(logged("has no answer"), 1);
-		assert_int_equal(logged("\nrax "), 1);
+		assert_int_equal(logged("\n!rax "), 1);
 		assert_int_equal(logged("not the identity"), 0);
 		assert_int_equal(fake_vmm_cpu()->mode, MODE_PREPARED);
 		assert_int_equal(fake_enter(), FAKE_VIRTUAL);
 	}
+}
+
+/* "no CPU goes on with it": the P2M is one for all. */
+static void ept_misconfiguration_is_the_end(void **unused)
+{
+	(void)unused;
+	assert_int_equal(fake_exit(VMX_REASON_EPT_MISCONFIGURATION, 0, 2), FAKE_NATIVE);
+	assert_int_equal(fake.cpu.rip, rip);
+	assert_int_equal(logged("VM exit 49 (EPT_MISCONFIGURATION) has no answer"), 1);
+	assert_int_equal(fake_enter(), FAKE_RETURNED);
+	assert_int_equal(fake.error, MERCURY_E_BROKEN);
 }
 
 /* "identity is asserted before VMXOFF": a CPU that has to go native cannot be refused, but says so. */
@@ -511,6 +522,26 @@ static void unknown_exit_without_a_stack_asks_linux(void **unused)
 	assert_int_equal(shared->asks_leave, 1);
 	assert_int_equal(shared->forced, 0);
 	assert_int_equal(fake.injected, vmx_event(VMX_EVENT_NMI, VECTOR_NMI));
+}
+
+/* Where its handler cannot run either Linux is told that what it did is lost, and not asked for ever. */
+static void linux_is_not_asked_for_ever(void **unused)
+{
+	unsigned int i;
+
+	(void)unused;
+	fake.cpu.gpr.rsp = 0x7ffc12345678;
+	for (i = 0; i < 8; i++) {
+		assert_int_equal(fake_exit(VMX_REASON_EPT_MISCONFIGURATION, 0, 2), FAKE_VIRTUAL);
+		fake.cpu.interruptibility = 0;
+	}
+	/* It has heard. */
+	cpu_shared(fake_vmm_cpu())->asks_leave = 0;
+	for (i = 0; i < 8; i++) {
+		assert_int_equal(fake_exit(VMX_REASON_EPT_MISCONFIGURATION, 0, 2), FAKE_VIRTUAL);
+		fake.cpu.interruptibility = 0;
+	}
+	assert_int_equal(fake_exit(VMX_REASON_EPT_MISCONFIGURATION, 0, 2), FAKE_LOST);
 }
 
 /* vmx_resume_failed: "VMRESUME failed ... this CPU to native". */
@@ -548,7 +579,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(vmx_instructions_are_undefined, virtual_linux),
 	cmocka_unit_test_setup(unknown_exit_at_cpl_0_goes_native, virtual_linux),
 	cmocka_unit_test_setup(going_native_on_another_p2m_is_logged, virtual_linux),
+	cmocka_unit_test_setup(ept_misconfiguration_is_the_end, virtual_linux),
 	cmocka_unit_test_setup(unknown_exit_without_a_stack_asks_linux, virtual_linux),
+	cmocka_unit_test_setup(linux_is_not_asked_for_ever, virtual_linux),
 	cmocka_unit_test_setup(failed_resume_goes_native, virtual_linux),
 };
 

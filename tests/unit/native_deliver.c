@@ -60,7 +60,7 @@ static enum fake_outcome interrupted(uint32_t info)
 {
 	fake_set_field(VMCS_IDT_VECTORING_INFO, info);
 	fake_set_field(VMCS_IDT_VECTORING_ERROR_CODE, 0x7);
-	return fake_exit(VMX_REASON_EPT_MISCONFIGURATION, 0, 2);
+	return fake_exit(VMX_REASON_IO_INSTRUCTION, 0, 2);
 }
 
 /* Linux is native at the handler of `vector` and finds the frame at the end of `stack`. */

@@ -26,29 +26,6 @@ static int fresh(void **unused)
 	return 0;
 }
 
-/* WRMSR of the call's number, as the module's gate does it. */
-static enum fake_outcome call(uint64_t number, uint64_t length)
-{
-	static const uint8_t wrmsr[] = { 0x0f, 0x30 };
-	struct ring1_frame *f = frame();
-	int outcome;
-
-	memcpy(linux_at(LINUX_RETURN), wrmsr, length);
-	f->rip = (uint64_t)linux_at(LINUX_RETURN);
-	f->vector = 13;
-	f->error_code = 0;
-	f->regs.rcx = MERCURY_RING1_CALL;
-	f->regs.rdi = number;
-	fake.armed = true;
-	outcome = setjmp(fake.jump);
-	if (!outcome) {
-		ring1_trap(f);
-		outcome = FAKE_RETURNED;
-	}
-	fake.armed = false;
-	return (enum fake_outcome)outcome;
-}
-
 static void linux_goes_on_at_cpl_1(void **unused)
 {
 	uint64_t rsp;
@@ -103,7 +80,7 @@ static void and_back_bit_for_bit(void **unused)
 	before = fake.cpu;
 	memcpy(gdt, linux_at(LINUX_GDT), sizeof(gdt));
 	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
-	assert_int_equal(call(MERCURY_CALL_LEAVE, 2), FAKE_NATIVE);
+	assert_int_equal(fake_ring1_call(MERCURY_CALL_LEAVE), FAKE_NATIVE);
 	assert_int_equal(fake.cpu.gdtr.base, before.gdtr.base);
 	assert_int_equal(fake.cpu.gdtr.limit, before.gdtr.limit);
 	assert_int_equal(fake.cpu.idtr.base, before.idtr.base);
@@ -137,7 +114,7 @@ static void everything_is_mapped_at_every_boundary(void **unused)
 	fake_boot();
 	fake.ops = 0;
 	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
-	assert_int_equal(call(MERCURY_CALL_LEAVE, 2), FAKE_NATIVE);
+	assert_int_equal(fake_ring1_call(MERCURY_CALL_LEAVE), FAKE_NATIVE);
 	for (i = 0; i < fake.ops; i++)
 		if (fake.log[i].unmapped)
 			fail_msg("after operation %u (kind %d) %s is not mapped", i,
@@ -194,7 +171,7 @@ static void a_latched_nmi_goes_along_to_native(void **unused)
 	fake_ring1_enter();
 	ring1_cpu(cpu())->nmi_blocked = 1;
 	ring1_cpu(cpu())->nmi_latched = 1;
-	assert_int_equal(call(MERCURY_CALL_LEAVE, 2), FAKE_NATIVE);
+	assert_int_equal(fake_ring1_call(MERCURY_CALL_LEAVE), FAKE_NATIVE);
 	assert_int_equal(fake.owed, PENDING_NMI);
 }
 

@@ -111,39 +111,6 @@ static void failed_vote_revokes(void **unused)
 	assert_call(MERCURY_CALL_ENTER, MERCURY_E_BAD_STATE, MODE_PREPARED);
 }
 
-/* "if that is what just failed, stop": there is nothing to go back to. */
-static void vmm_fatal_stops_when_native(void **unused)
-{
-	(void)unused;
-	fake.armed = true;
-	if (!setjmp(fake.jump))
-		vmm_fatal(fake_vmm_cpu());
-	assert_false(fake.armed);
-	assert_int_equal(fake.cpu.mode, FAKE_OFF);
-}
-
-/* "if Linux runs virtual here, give it back the bare machine" */
-static void vmm_fatal_gives_the_machine_back(void **unused)
-{
-	(void)unused;
-	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
-	/* An exit has been answered: there is a guest to give back. */
-	assert_int_equal(fake_exit(VMX_REASON_CPUID, 0, 2), FAKE_VIRTUAL);
-	fake_save_guest();
-	fake_load_host();
-	fake.armed = true;
-	switch (setjmp(fake.jump)) {
-	case 0:
-		vmm_fatal(fake_vmm_cpu());
-		break;
-	case FAKE_NATIVE:
-		assert_int_equal(fake.cpu.mode, FAKE_OFF);
-		assert_int_equal(fake_vmm_cpu()->mode, MODE_PREPARED);
-		return;
-	}
-	fail_msg("Linux did not get the bare machine");
-}
-
 #define T(name) cmocka_unit_test_setup(name, native_linux)
 /* A CPU that comes back is set up anew: "prepare/discard: allocate and build; reversible". */
 static void cpu_that_comes_back_is_built_anew(void **unused)
@@ -202,8 +169,6 @@ static const struct CMUnitTest tests[] = {
 	T(calls_that_do_not_exist),
 	T(modes_follow_the_calls),
 	T(failed_vote_revokes),
-	T(vmm_fatal_stops_when_native),
-	T(vmm_fatal_gives_the_machine_back),
 	T(cpu_that_comes_back_is_built_anew),
 };
 

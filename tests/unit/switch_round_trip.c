@@ -286,7 +286,7 @@ static void vanished_descriptor_gives_null(void **unused)
 }
 
 /*
- * cpu.h, leaves_by_call: "Linux asked to leave and waits for the result"; else RAX is Linux's own.
+ * state.h, returns_result: "Linux stands at a call and finds its result in rax"; else RAX is its own.
  */
 static void rax_is_a_result_only_of_the_call(void **unused)
 {

@@ -104,23 +104,24 @@ static void native_leave(struct cpu *cpu)
  * LTR wants an available TSS and writes the busy bit through GDTR, but Linux's own mapping of its
  * GDT is read only: so by the writable alias first.
  */
-static void load_tss(struct cpu *cpu, const struct state *s)
+static void load_tss(struct cpu *cpu, const struct descriptor_table_register *gdtr, uint16_t tr)
 {
-	const struct descriptor_table_register rw = { s->gdtr.limit, cpu->gdt_rw };
-	struct segment_descriptor *tss = (void *)(cpu->gdt_rw + (s->tr.selector & SELECTOR_INDEX));
+	const struct descriptor_table_register rw = { gdtr->limit, cpu->gdt_rw };
+	struct segment_descriptor *tss = (void *)(cpu->gdt_rw + (tr & SELECTOR_INDEX));
 
 	insn_lgdt(&rw);
 	tss->access = (tss->access & ~SEGMENT_AR_TYPE) | SEGMENT_TYPE_TSS_AVAILABLE;
-	insn_ltr(s->tr.selector);
+	insn_ltr(tr);
 }
 
 /* In front of kexec Linux gives up its GDT; it needs no TSS any more then. */
-static void load_descriptor_tables(struct cpu *cpu, const struct state *s)
+void native_load_tables(struct cpu *cpu, const struct descriptor_table_register *gdtr, uint16_t tr,
+			uint16_t ldtr)
 {
-	if (s->gdtr.limit >= (s->tr.selector & SELECTOR_INDEX) + sizeof(uint64_t[2]) - 1)
-		load_tss(cpu, s);
-	insn_lgdt(&s->gdtr);
-	if (!insn_lldt(s->ldtr.selector))
+	if (gdtr->limit >= (tr & SELECTOR_INDEX) + sizeof(uint64_t[2]) - 1)
+		load_tss(cpu, gdtr, tr);
+	insn_lgdt(gdtr);
+	if (!insn_lldt(ldtr))
 		insn_lldt(0);
 }
 
@@ -128,12 +129,14 @@ static enum mercury_error native_load(struct cpu *cpu, struct state *s)
 {
 	struct leave_frame frame;
 
+	if (cpu->task < TASK_RETURN)
+		cpu->task = TASK_RETURN;
 	if (cpu->on_identity)
 		identity_load(cpu, s);
 	native_copy_root(cpu, s->cr3, NATIVE_KERNEL_HALF);
 	insn_write_cr3(cpu_transition_cr3(cpu));
 	native_load_control(s);
-	load_descriptor_tables(cpu, s);
+	native_load_tables(cpu, &s->gdtr, s->tr.selector, s->ldtr.selector);
 	native_load_segments(s);
 	native_load_sysenter(cpu, s);
 	native_build_tail(s, &frame);

@@ -19,4 +19,8 @@ extern const struct vo vo_native;
  */
 bool native_can_return(struct cpu *cpu, struct state *state, const struct event *event);
 
+/* The last part of Linux's descriptor tables and its task register, on the transition root. */
+void native_load_tables(struct cpu *cpu, const struct descriptor_table_register *gdtr, uint16_t tr,
+			uint16_t ldtr);
+
 #endif

@@ -4,8 +4,7 @@
  * only that the handler then runs at CPL 1. SDM vol. 3, 6.14, Exception and Interrupt Handling in
  * 64-bit Mode
  */
-#include "call.h"
-#include "mercury/console.h"
+#include "fatal.h"
 #include "port.h"
 #include "ring1.h"
 #include "x86/cr.h"
@@ -94,8 +93,9 @@ void ring1_deliver(struct cpu *cpu, struct ring1_frame *f, unsigned int vector, 
 		return;
 	if (vector != VECTOR_DF && deliver(cpu, f, VECTOR_DF, 0))
 		return;
-	console_line("cpu %u: Linux has no stack for exception %u at rip %016lx, rsp %016lx",
-		     cpu->index, vector, f->rip, f->rsp);
+	cpu_fail(cpu, MERCURY_E_FORCED, vector,
+		 "Linux has no stack for exception %u at rip %016lx, rsp %016lx: this CPU to native",
+		 vector, f->rip, f->rsp);
 	vmm_fatal(cpu);
 }
 

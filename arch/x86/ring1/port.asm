@@ -51,10 +51,6 @@ clear_ac:
 
 ; --- Control and debug registers --------------------------------------------------------------------
 
-FUNCTION insn_read_cr2
-	mov	rax, cr2
-	ret
-
 FUNCTION insn_read_cr8
 	mov	rax, cr8
 	ret

@@ -17,7 +17,6 @@
 bool insn_copy_safe(void *to, const void *from, size_t n);
 bool insn_copy_user_safe(void *to, const void *from, size_t n);
 
-uint64_t insn_read_cr2(void);
 uint64_t insn_read_cr8(void);
 void insn_write_cr2(uint64_t value);
 bool insn_write_cr0_safe(uint64_t value);

@@ -319,13 +319,15 @@ static enum mercury_error ring1_load(struct cpu *cpu, struct state *s)
 	const struct descriptor_table_register table = { sizeof(idt) - 1, (uint64_t)idt };
 
 	take_linux(cpu, s);
+	/* From here on what Linux needs for its call to return is changed: the way back is a load. */
+	cpu->task = TASK_RETURN;
 	load_tables(cpu, s);
 	load_msrs(cpu, s);
-	cpu->in_fatal = false;
 	cpu->entered = true;
 	cpu_shared(cpu)->is_virtual = 1;
 	insn_write_cr3(s->cr3 | (s->cr4 & CR4_PCIDE ? CR3_NOFLUSH : 0));
 	insn_lidt(&table);
+	cpu->task = TASK_EXIT;
 	insn_ring1_enter(cpu);
 }
 
@@ -333,16 +335,20 @@ static enum mercury_error ring1_load(struct cpu *cpu, struct state *s)
  * vo_native loads Linux's tables and the SYSENTER MSRs; what it does not know of goes here. Its TSS comes
  * before its IDT, so the IDT in between is the one that uses no stack of the TSS.
  */
-static void ring1_leave(struct cpu *cpu)
+void ring1_stop(struct cpu *cpu)
 {
-	const struct ring1_cpu *r = ring1_cpu(cpu);
+	struct ring1_cpu *r = ring1_cpu(cpu);
 
 	insn_lidt(&idt_register);
-	insn_wrmsr(MSR_IA32_LSTAR, r->syscall.rip);
-	insn_wrmsr(MSR_IA32_CSTAR, r->compat.rip);
+	/* Nobody knows how far it got. */
+	if (insn_rdmsr(MSR_IA32_LSTAR) == stub(cpu, ring1_stub_syscall))
+		insn_wrmsr(MSR_IA32_LSTAR, r->syscall.rip);
+	if (insn_rdmsr(MSR_IA32_CSTAR) == stub(cpu, ring1_stub_compat))
+		insn_wrmsr(MSR_IA32_CSTAR, r->compat.rip);
 	__builtin_memset(our_entries(cpu), 0, RING1_GDT_ENTRIES * sizeof(uint64_t));
 	if (r->nmi_latched)
 		__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);
+	r->nmi_latched = 0;
 }
 
 const struct vo vo_ring1 = {
@@ -352,6 +358,6 @@ const struct vo vo_ring1 = {
 	.discard = ring1_discard,
 	.capture = ring1_capture,
 	.audit = ring1_audit,
-	.leave = ring1_leave,
+	.leave = ring1_stop,
 	.load = ring1_load,
 };

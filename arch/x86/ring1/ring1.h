@@ -20,6 +20,9 @@ void ring1_read_hidden(struct cpu *cpu, struct mercury_cpu_shared *shared);
 /* Linux's state where it stands now; changes nothing. */
 void ring1_read_state(struct cpu *cpu, struct state *state);
 
+/* See vmm_stop_virtual(). */
+void ring1_stop(struct cpu *cpu);
+
 /* Linux's own selectors, and those that follow its GDT while it runs at CPL 1. */
 #define LINUX_CS 0x10
 #define LINUX_SS 0x18

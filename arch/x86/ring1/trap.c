@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Traps: out of Linux, in the VMM itself, and those that may come anywhere. */
-#include "call.h"
+#include "fatal.h"
+#include "insn.h"
 #include "mercury/console.h"
 #include "port.h"
 #include "ring1.h"
@@ -99,13 +100,25 @@ void ring1_deliver_pending(struct ring1_frame *f)
 
 /* --- In the VMM --------------------------------------------------------------------------------- */
 
-static void screen(const struct cpu *cpu, const struct ring1_frame *f)
+/* Once: what fails here must not fill the stack with itself. */
+static void screen(struct cpu *cpu, const struct ring1_frame *f)
 {
-	console_line("cpu %u: the VMM took exception %lu, error code %lx, at rip %016lx, rsp %016lx",
-		     cpu->index, f->vector, f->error_code, f->rip, f->rsp);
-	console_line("rax %016lx rbx %016lx rcx %016lx rdx %016lx", f->regs.rax, f->regs.rbx,
-		     f->regs.rcx, f->regs.rdx);
-	console_line("rsi %016lx rdi %016lx rbp %016lx", f->regs.rsi, f->regs.rdi, f->regs.rbp);
+	const struct regs *r = &f->regs;
+
+	if (cpu->in_screen)
+		return;
+	cpu->in_screen = true;
+	cpu_fail(cpu, MERCURY_E_FAULT, f->vector,
+		 "the VMM took exception %lu, error code %lx, at rip %016lx: this CPU to native",
+		 f->vector, f->error_code, f->rip);
+	console_line("!cr2 %016lx cr3 %016lx rflags %lx rsp %016lx", ring1_cpu(cpu)->fault.address,
+		     insn_read_cr3(), f->rflags, f->rsp);
+	console_line("!rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx,
+		     r->rdx);
+	console_line("!rsi %016lx rdi %016lx rbp %016lx r8  %016lx", r->rsi, r->rdi, r->rbp, r->r8);
+	console_line("!r9  %016lx r10 %016lx r11 %016lx r12 %016lx", r->r9, r->r10, r->r11, r->r12);
+	console_line("!r13 %016lx r14 %016lx r15 %016lx", r->r13, r->r14, r->r15);
+	cpu->in_screen = false;
 }
 
 void ring1_root_trap(struct ring1_frame *f)
@@ -127,8 +140,8 @@ void ring1_root_trap(struct ring1_frame *f)
 		return;
 	screen(cpu, f);
 	/* Its frame has overwritten Linux's. */
-	if (f->vector == VECTOR_DF)
-		cpu->entered = false;
+	if (f->vector == VECTOR_DF && cpu->task == TASK_EXIT)
+		cpu->task = TASK_LAST;
 	vmm_fatal(cpu);
 }
 

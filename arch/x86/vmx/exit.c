@@ -6,6 +6,7 @@
 #include "ept_fault.h"
 #include "event.h"
 #include "exit_policy.h"
+#include "fatal.h"
 #include "insn.h"
 #include "mercury/console.h"
 #include "mtrr.h"
@@ -286,6 +287,14 @@ static enum answer exit_ept_violation(struct cpu *cpu)
 	return RESUME;
 }
 
+/* The P2M holds what it never should: whatever did that, no CPU goes on with it. */
+static enum answer exit_ept_misconfiguration(struct cpu *cpu)
+{
+	(void)cpu;
+	vmm_break();
+	return UNKNOWN;
+}
+
 /* The instruction whose write we let through to the sink has been executed. */
 static enum answer exit_monitor_trap_flag(struct cpu *cpu)
 {
@@ -313,24 +322,34 @@ static enum answer exit_window(struct cpu *cpu)
 #define REASON_NAME(name, number, sentence) [number] = #name,
 static const char *const reason_names[VMX_REASON_COUNT] = { VMX_EXIT_REASONS(REASON_NAME) };
 
-static void screen(struct cpu *cpu, uint32_t reason)
+/* What Linux was about to do. */
+static void show_guest(struct cpu *cpu)
 {
-	const char *name = reason < VMX_REASON_COUNT ? reason_names[reason] : NULL;
 	const struct regs *r = &cpu->regs;
 
-	cpu_refuse(cpu, MERCURY_E_FORCED, reason,
-		   "VM exit %u (%s), qualification %lx, rip %016lx has no answer: this CPU to native",
-		   reason, name ? name : "unknown", insn_vmread(VMCS_EXIT_QUALIFICATION),
-		   insn_vmread(VMCS_GUEST_RIP));
-	console_line("physical %016lx linear %016lx vectoring %lx interruptibility %lx",
+	console_line("!rip %016lx qualification %lx", insn_vmread(VMCS_GUEST_RIP),
+		     insn_vmread(VMCS_EXIT_QUALIFICATION));
+	console_line("!physical %016lx linear %016lx vectoring %lx interruptibility %lx",
 		     insn_vmread(VMCS_GUEST_PHYSICAL_ADDRESS),
 		     insn_vmread(VMCS_GUEST_LINEAR_ADDRESS), insn_vmread(VMCS_IDT_VECTORING_INFO),
 		     insn_vmread(VMCS_GUEST_INTERRUPTIBILITY));
-	console_line("cr0 %lx cr3 %lx cr4 %lx rflags %lx rsp %016lx", insn_vmread(VMCS_GUEST_CR0),
+	console_line("!cr0 %lx cr3 %lx cr4 %lx rflags %lx rsp %016lx", insn_vmread(VMCS_GUEST_CR0),
 		     insn_vmread(VMCS_GUEST_CR3), insn_vmread(VMCS_GUEST_CR4),
 		     insn_vmread(VMCS_GUEST_RFLAGS), insn_vmread(VMCS_GUEST_RSP));
-	console_line("rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
-	console_line("rsi %016lx rdi %016lx rbp %016lx r8  %016lx", r->rsi, r->rdi, r->rbp, r->r8);
+	console_line("!rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx,
+		     r->rdx);
+	console_line("!rsi %016lx rdi %016lx rbp %016lx r8  %016lx", r->rsi, r->rdi, r->rbp, r->r8);
+	console_line("!r9  %016lx r10 %016lx r11 %016lx r12 %016lx", r->r9, r->r10, r->r11, r->r12);
+	console_line("!r13 %016lx r14 %016lx r15 %016lx", r->r13, r->r14, r->r15);
+}
+
+static void screen(struct cpu *cpu, uint32_t reason)
+{
+	const char *name = reason < VMX_REASON_COUNT ? reason_names[reason] : NULL;
+
+	cpu_fail(cpu, MERCURY_E_FORCED, reason, "VM exit %u (%s) has no answer: this CPU to native",
+		 reason, name ? name : "unknown");
+	show_guest(cpu);
 }
 
 /* A bare CPU shuts down: where this one cannot go native to meet that there, here. */
@@ -353,6 +372,9 @@ static enum answer exit_init(struct cpu *cpu)
 #define EXIT_HANDLER(reason, handler, when, sentence) [VMX_REASON_##reason] = handler,
 static enum answer (*const handlers[VMX_REASON_COUNT])(struct cpu *) = { EXIT_POLICY(EXIT_HANDLER) };
 
+/* Times that Linux is asked to leave without its NMI handler being seen to run. */
+#define MAX_ASKED 8
+
 /*
  * The CPU goes native where it stands, if its page tables map what the last steps need. At CPL 0 they
  * may not, for a few instructions of Linux's entry code under PTI, and in relocate_kernel: Linux is
@@ -363,17 +385,22 @@ static void to_native(struct cpu *cpu, enum answer answer)
 	vmm_force_native(cpu);
 	if (answer == LEAVE)
 		return;
+	/* An EPT that is damaged lets no handler run. */
+	cpu->asked = cpu_shared(cpu)->asks_leave ? cpu->asked + 1 : 0;
+	if (cpu->asked == MAX_ASKED)
+		vmm_fatal(cpu);
 	event_reinject();
 	cpu_shared(cpu)->asks_leave = 1;
 	__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);
 }
 
-/* VM entry refused the state: the audit missed something. Linux never left the native state. */
+/* VM entry refused the state: the audit missed something. The first time Linux never left its own. */
 static _Noreturn void entry_failed(struct cpu *cpu, uint32_t reason)
 {
-	cpu_refuse(cpu, MERCURY_E_ENTRY, reason,
-		   "VM entry failed with exit reason %x, qualification %lx; Linux is native again",
-		   reason, insn_vmread(VMCS_EXIT_QUALIFICATION));
+	cpu_fail(cpu, MERCURY_E_ENTRY, reason,
+		 "VM entry failed with exit reason %x, qualification %lx; Linux is native again",
+		 reason, insn_vmread(VMCS_EXIT_QUALIFICATION));
+	show_guest(cpu);
 	if (cpu->entered)
 		vmm_fatal(cpu);
 	event_take_back(cpu);
@@ -392,6 +419,7 @@ void vmx_handle_exit(struct cpu *cpu)
 	if (field & VMX_REASON_ENTRY_FAILURE)
 		entry_failed(cpu, field);
 	cpu->entered = true;
+	cpu->task = TASK_EXIT;
 	if (reason < MERCURY_EXIT_REASONS)
 		cpu_shared(cpu)->exits[reason]++;
 	if (reason < VMX_REASON_COUNT)
@@ -405,8 +433,9 @@ void vmx_handle_exit(struct cpu *cpu)
 
 _Noreturn void vmx_resume_failed(struct cpu *cpu)
 {
-	cpu_refuse(cpu, MERCURY_E_FORCED, insn_vmread(VMCS_VM_INSTRUCTION_ERROR),
-		   "VMRESUME failed with VM-instruction error %lu: this CPU to native",
-		   insn_vmread(VMCS_VM_INSTRUCTION_ERROR));
+	cpu_fail(cpu, MERCURY_E_FORCED, insn_vmread(VMCS_VM_INSTRUCTION_ERROR),
+		 "VMRESUME failed with VM-instruction error %lu: this CPU to native",
+		 insn_vmread(VMCS_VM_INSTRUCTION_ERROR));
+	show_guest(cpu);
 	vmm_fatal(cpu);
 }

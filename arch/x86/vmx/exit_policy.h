@@ -41,7 +41,8 @@
 	P(EPT_VIOLATION, exit_ept_violation,                                                       \
 	  "see [memory.md](memory.md), [snapshot.md](snapshot.md)",                                \
 	  "keep the page, map, drop the write, or unknown")                                        \
-	P(EPT_MISCONFIGURATION, exit_unknown, "never: a defect of ours", "unknown")                \
+	P(EPT_MISCONFIGURATION, exit_ept_misconfiguration, "never: a defect of ours",              \
+	  "unknown; no CPU goes virtual again")                                                    \
 	P(INVEPT, exit_undefined, "always", "#UD")                                                 \
 	P(INVVPID, exit_undefined, "always", "#UD")                                                \
 	P(XSETBV, exit_xsetbv, "always, CPL 0", "executed in the VMM; its #GP is Linux's")         \

@@ -8,6 +8,7 @@
 #include "ept.h"
 #include "ept_fault.h"
 #include "event.h"
+#include "fatal.h"
 #include "feature.h"
 #include "insn.h"
 #include "mtrr.h"
@@ -103,8 +104,11 @@ enum mercury_error vmx_follow_mtrrs(void)
 	enum mercury_error error = MERCURY_E_OK;
 	struct mtrr_state *next;
 
-	while (__atomic_exchange_n(&machine.mtrr_lock, 1, __ATOMIC_ACQUIRE))
+	while (__atomic_exchange_n(&machine.mtrr_lock, 1, __ATOMIC_ACQUIRE)) {
+		if (vmm_is_broken())
+			return MERCURY_E_BROKEN;
 		insn_pause();
+	}
 	next = &machine.mtrr[!machine.mtrr_used];
 	mtrr_read(next);
 	if (__builtin_memcmp(next, &machine.mtrr[machine.mtrr_used], sizeof(*next))) {
@@ -232,6 +236,27 @@ static enum mercury_error write_warm(struct cpu *cpu)
 	return MERCURY_E_OK;
 }
 
+static void set_vmxe(struct cpu *cpu, uint64_t cr4)
+{
+	cpu->owns_vmxe = true;
+	insn_write_cr4(cr4 | CR4_VMXE);
+}
+
+static void take_back_vmxe(struct cpu *cpu)
+{
+	if (cpu->owns_vmxe)
+		insn_write_cr4(insn_read_cr4() & ~(uint64_t)CR4_VMXE);
+	cpu->owns_vmxe = false;
+}
+
+void vmx_stop(struct cpu *cpu)
+{
+	/* Nobody knows how far it got: outside VMX operation both are #UD. */
+	insn_vmclear_safe(cpu->vmcs_pa);
+	insn_vmxoff_safe();
+	take_back_vmxe(cpu);
+}
+
 static enum mercury_error vmx_prepare(struct cpu *cpu)
 {
 	uint64_t cr4 = insn_read_cr4();
@@ -243,15 +268,15 @@ static enum mercury_error vmx_prepare(struct cpu *cpu)
 	cpu_shared(cpu)->is_owned = !!(cr4 & CR4_VMXE);
 	if (cr4 & CR4_VMXE)
 		return MERCURY_E_OK;
-	insn_write_cr4(cr4 | CR4_VMXE);
+	set_vmxe(cpu, cr4);
 	write_revision(cpu, MERCURY_CPU_VMXON);
 	if (!insn_vmxon(cpu->vmxon_pa)) {
-		insn_write_cr4(cr4);
+		take_back_vmxe(cpu);
 		return vmx_instruction_failed(cpu, MERCURY_E_VMXON, "VMXON", false);
 	}
 	error = write_warm(cpu);
 	off = vmx_off(cpu);
-	insn_write_cr4(cr4);
+	take_back_vmxe(cpu);
 	error = error ? error : off;
 	set_warm(cpu, !error);
 	return error;
@@ -302,6 +327,7 @@ static enum mercury_error vmx_audit_state(struct cpu *cpu, const struct state *s
 
 static void vmx_leave(struct cpu *cpu)
 {
+	cpu->task = TASK_RETURN;
 	ept_stop_stepping(cpu);
 	vmx_off(cpu);
 }
@@ -311,8 +337,9 @@ static enum mercury_error vmx_load(struct cpu *cpu, struct state *state)
 	enum mercury_error error;
 
 	/* Linux has set CR4.VMXE by its own function where the kernel lets a module call it. */
+	cpu->owns_vmxe = false;
 	if (!(state->cr4 & CR4_VMXE))
-		insn_write_cr4(state->cr4 | CR4_VMXE);
+		set_vmxe(cpu, state->cr4);
 	error = vmx_on(cpu);
 	if (error)
 		return error;
@@ -327,9 +354,10 @@ static enum mercury_error vmx_load(struct cpu *cpu, struct state *state)
 	}
 	cpu->regs = state->regs;
 	cpu->entered = false;
-	cpu->in_fatal = false;
 	cpu_shared(cpu)->is_virtual = 1;
+	cpu->task = TASK_EXIT;
 	insn_vmlaunch(cpu);
+	cpu->task = TASK_CALL;
 	cpu_shared(cpu)->is_virtual = 0;
 	error = vmx_instruction_failed(cpu, MERCURY_E_VMLAUNCH, "VMLAUNCH", true);
 	event_take_back(cpu);

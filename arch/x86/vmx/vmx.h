@@ -13,6 +13,12 @@ extern const struct vo vo_vmx;
 /* An empty P2M over the EPT. Errors: UNSUPPORTED without VT-x or EPT, NO_MEMORY. */
 enum mercury_error vmx_p2m_init(struct cpu *cpu, struct p2m *p2m);
 
+/*
+ * End VMX operation if this CPU is in it, and take back a CR4.VMXE that Linux did not set: the backend
+ * is of no more use here.
+ */
+void vmx_stop(struct cpu *cpu);
+
 /* A VM exit arrived; returns to resume Linux. */
 void vmx_handle_exit(struct cpu *cpu);
 

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An exception of the VMM's own behind every operation of all that it does. Linux has the bare machine
+ * afterwards, as it left it; only where the VMM fails once more may it be told that it is lost.
+ */
+#include "unit.h"
+
+#include "call.h"
+#include "fatal.h"
+#include "scenario.h"
+#include "x86/cr.h"
+#include "x86/paging.h"
+
+/* How the scenario goes on with `faults` exceptions in a row from behind operation i on. */
+static enum fake_outcome run(const struct scenario *s, unsigned int i, int faults,
+			     struct fake_cpu *before)
+{
+	s->prepare();
+	*before = fake.cpu;
+	fake.error = MERCURY_E_OK;
+	fake.fault_at = (int)(fake.ops + i);
+	fake.faults = faults;
+	return s->run();
+}
+
+static unsigned int operations(const struct scenario *s)
+{
+	unsigned int start;
+
+	s->prepare();
+	start = fake.ops;
+	assert_int_equal(s->run(), s->outcome);
+	return fake.ops - start;
+}
+
+static void assert_given_back(const struct scenario *s, const struct fake_cpu *before)
+{
+	const struct cpu *cpu = fake_vmm_cpu();
+
+	assert_int_equal(fake.cpu.mode, FAKE_OFF);
+	assert_int_equal(fake.cpu.idtr.base, before->idtr.base);
+	assert_int_equal(fake.cpu.gdtr.base, before->gdtr.base);
+	assert_int_equal(fake.cpu.tr.base, before->tr.base);
+	assert_int_equal(fake.cpu.gs.base, before->gs.base);
+	assert_int_equal(fake.cpu.fs.base, before->fs.base);
+	assert_int_equal(fake.cpu.cr0, before->cr0);
+	assert_int_equal(fake.cpu.cr3, before->cr3);
+	/* What Linux as a guest sees of VMXE is in the read shadow. */
+	assert_true(s->changes_cr4 || !((fake.cpu.cr4 ^ before->cr4) & ~(uint64_t)CR4_VMXE));
+	assert_int_equal(fake.cpu.dr7, before->dr7);
+	assert_int_equal(fake.cpu.gpr.r15, before->gpr.r15);
+	assert_int_equal(fake.cpu.gpr.rbp, before->gpr.rbp);
+	assert_int_equal(cpu_shared(fake_vmm_cpu())->is_virtual, 0);
+	assert_true(cpu->mode <= MODE_PREPARED);
+}
+
+/* "nothing of it but the way to native is used any more" */
+static void assert_broken(void)
+{
+	assert_true(vmm_is_broken());
+	assert_int_equal(cpu_shared(fake_vmm_cpu())->error, MERCURY_E_FAULT);
+	fake_vmm_cpu()->mode = MODE_PREPARED;
+	assert_int_equal(fake_gate(MERCURY_CALL_AUDIT, 0, 0), FAKE_RETURNED);
+	assert_int_equal(fake.error, MERCURY_E_BROKEN);
+}
+
+static void fault_behind(const struct scenario *s, unsigned int i)
+{
+	struct fake_cpu before;
+	enum fake_outcome outcome = run(s, i, 1, &before);
+
+	/* Not taken: Linux's own IDT was loaded, or it ran as the guest. */
+	if (fake.fault_at != FAKE_NEVER) {
+		assert_int_equal(outcome, s->outcome);
+		return;
+	}
+	if (outcome == FAKE_LOST && s->fails)
+		return;
+	if (outcome != FAKE_NATIVE && outcome != FAKE_RETURNED)
+		fail_msg("%s, an exception behind operation %u: outcome %d", s->name, i, outcome);
+	if (outcome == FAKE_RETURNED)
+		assert_int_equal(fake.error, MERCURY_E_FAULT);
+	assert_given_back(s, &before);
+	assert_broken();
+}
+
+static void linux_is_given_back(void **unused)
+{
+	unsigned int i, k, n, tried = 0;
+
+	(void)unused;
+	for (k = 0; k < nr_scenarios; k++) {
+		n = operations(&scenarios[k]);
+		for (i = 0; i < n; i++, tried++)
+			fault_behind(&scenarios[k], i);
+	}
+	assert_true(tried > 1500);
+}
+
+/*
+ * "What fails on one of these ways goes the next": with more exceptions in a row Linux is given back, or
+ * told that it is lost; the CPU stops where telling fails too.
+ */
+static void ways_back_end(void **unused)
+{
+	unsigned int i, k, n, stopped = 0, lost = 0;
+	struct fake_cpu before;
+	int faults;
+
+	(void)unused;
+	for (k = 0; k < nr_scenarios; k++) {
+		const struct scenario *s = &scenarios[k];
+
+		n = operations(s);
+		for (i = 0; i < n; i += 7) {
+			for (faults = 2; faults < 6; faults++) {
+				enum fake_outcome outcome = run(s, i, faults, &before);
+
+				assert_in_range(outcome, FAKE_RETURNED, FAKE_STOPPED);
+				assert_true(outcome != FAKE_STOPPED || faults > 2 || s->fails);
+				stopped += outcome == FAKE_STOPPED;
+				lost += outcome == FAKE_LOST;
+				if (outcome == FAKE_NATIVE)
+					assert_given_back(s, &before);
+			}
+		}
+	}
+	assert_true(stopped > 100);
+	assert_true(lost > 100);
+}
+
+/* Not even a VMM in which nothing works any more goes round in circles. */
+static void everything_fails(void **unused)
+{
+	const int many = 1000;
+	struct fake_cpu before;
+	unsigned int i, k, n;
+
+	(void)unused;
+	for (k = 0; k < nr_scenarios; k++) {
+		n = operations(&scenarios[k]);
+		for (i = 0; i < n; i += 7) {
+			enum fake_outcome outcome = run(&scenarios[k], i, many, &before);
+
+			if (fake.faults == many)
+				continue;
+			assert_int_equal(outcome, FAKE_STOPPED);
+			assert_in_range(many - fake.faults, 2, 8);
+		}
+	}
+}
+
+/* There is one stack for it: the second CPU stops, and is stopped for good by the first one's panic. */
+static void one_cpu_is_told(void **unused)
+{
+	const struct scenario *s = scenario("CPUID");
+	struct fake_cpu before;
+	int outcome;
+
+	(void)unused;
+	assert_int_equal(run(s, 3, 3, &before), FAKE_LOST);
+	fake_vmm_cpu()->task = TASK_LAST;
+	fake.armed = true;
+	outcome = setjmp(fake.jump);
+	if (!outcome)
+		vmm_fatal(fake_vmm_cpu());
+	assert_int_equal(outcome, FAKE_STOPPED);
+}
+
+/* The CPU that failed may hold it, and those that are virtual yet want it. */
+static void lock_of_the_p2m_is_not_waited_for(void **unused)
+{
+	const struct scenario *s = scenario("CPUID");
+
+	(void)unused;
+	s->prepare();
+	machine_p2m.lock = 1;
+	fake.fault_at = (int)fake.ops + 3;
+	assert_int_equal(s->run(), FAKE_NATIVE);
+	assert_true(p2m_let_drop(&machine_p2m, SCENARIO_HIDDEN / PAGE_4K));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(linux_is_given_back),
+	cmocka_unit_test(ways_back_end),
+	cmocka_unit_test(everything_fails),
+	cmocka_unit_test(one_cpu_is_told),
+	cmocka_unit_test(lock_of_the_p2m_is_not_waited_for),
+};
+
+UNIT_MAIN(tests)
