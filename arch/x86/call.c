@@ -30,15 +30,15 @@ static const struct backend {
 	enum mercury_error (*p2m_init)(struct cpu *cpu, struct p2m *p2m); /* NULL: it has none    */
 	void (*read_hidden)(struct cpu *cpu, struct mercury_cpu_shared *shared);
 	void (*read_state)(struct cpu *cpu, struct state *state);
-	/* Events of Linux's that this way holds back; NULL: it never does. */
-	bool (*event_in_delivery)(struct event *event);
-	void (*take_back)(struct cpu *cpu);
+	/* Is one of Linux's? It would be lost with the delivery. */
+	bool (*event_in_delivery)(struct cpu *cpu, struct event *event);
+	void (*take_back)(struct cpu *cpu); /* events that this way holds back; NULL: it does not */
 	void (*stop)(struct cpu *cpu); /* see vmm_stop_virtual()                                  */
 } backends[MERCURY_BACKEND_NR] = {
 	[MERCURY_BACKEND_VMX] = { &vo_vmx, vmx_p2m_init, vmx_read_hidden, vmcs_read_state,
 				  event_in_delivery, event_take_back, vmx_stop },
-	[MERCURY_BACKEND_RING1] = { &vo_ring1, NULL, ring1_read_hidden, ring1_read_state, NULL,
-				    NULL, ring1_stop },
+	[MERCURY_BACKEND_RING1] = { &vo_ring1, NULL, ring1_read_hidden, ring1_read_state,
+				    ring1_event_in_delivery, NULL, ring1_stop },
 };
 
 static const struct backend *chosen(void)
@@ -241,9 +241,9 @@ enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_
  * The tail cannot return to user space: from there Linux stands at an event's handler, its NMI handler's
  * if nothing else was on its way. At CPL 0 the tail itself raises an NMI.
  */
-static bool takes_event(const struct state *s, struct event *event)
+static bool takes_event(struct cpu *cpu, const struct state *s, struct event *event)
 {
-	bool interrupted = chosen()->event_in_delivery && chosen()->event_in_delivery(event);
+	bool interrupted = chosen()->event_in_delivery(cpu, event);
 
 	if (state_is_user(s)) {
 		if (!interrupted)
@@ -261,7 +261,7 @@ void vmm_force_native(struct cpu *cpu)
 
 	chosen()->read_state(cpu, s);
 	s->returns_result = false;
-	takes = takes_event(s, &event);
+	takes = takes_event(cpu, s, &event);
 	if (!native_can_return(cpu, s, takes ? &event : NULL)) {
 		console_line("cpu %u: cr3 %lx does not map the way to native", cpu->index, s->cr3);
 		return;

@@ -34,10 +34,9 @@ static struct ring1_frame *frame(void)
 	return ring1_frame(cpu());
 }
 
-static void set_gate(unsigned int vector, unsigned int ist, unsigned int dpl)
+static void set_gate_to(uint64_t handler, unsigned int vector, unsigned int ist, unsigned int dpl)
 {
 	struct idt_gate *gate = (struct idt_gate *)linux_at(LINUX_IDT) + vector;
-	uint64_t handler = HANDLER(vector);
 
 	*gate = (struct idt_gate){ .offset_15_0 = handler & 0xffff,
 				   .selector = 0x10,
@@ -46,6 +45,11 @@ static void set_gate(unsigned int vector, unsigned int ist, unsigned int dpl)
 					     dpl << SEGMENT_AR_DPL_SHIFT,
 				   .offset_31_16 = handler >> 16 & 0xffff,
 				   .offset_63_32 = handler >> 32 };
+}
+
+static void set_gate(unsigned int vector, unsigned int ist, unsigned int dpl)
+{
+	set_gate_to(HANDLER(vector), vector, ist, dpl);
 }
 
 /* Linux at CPL 1, about to execute what a test puts at CODE. */
@@ -345,6 +349,65 @@ static void a_fault_of_the_vmm_makes_the_cpu_native(void **unused)
 	assert_int_equal(fake.cpu.rip, (uint64_t)linux_at(CODE));
 }
 
+/* Where the way to native finds it mapped. */
+static uint64_t native_handler(unsigned int vector)
+{
+	const uint64_t handler = (uint64_t)linux_at(LINUX_HANDLERS) + 8 * vector;
+
+	set_gate_to(handler, vector, vector == VECTOR_NMI ? 2 : 0, 0);
+	return handler;
+}
+
+/* "An event's handler": Linux returns from there to its program. */
+static void assert_native_from_user(uint64_t handler)
+{
+	const uint64_t *stack = (const uint64_t *)fake.cpu.gpr.rsp;
+
+	assert_int_equal(fake.cpu.rip, handler);
+	assert_int_equal(stack[0], USER_RIP);
+	assert_int_equal(stack[1], USER_CS);
+	assert_int_equal(stack[2], RFLAGS_FIXED1 | RFLAGS_IF);
+	assert_int_equal(stack[3], UINT64_C(0x7fff0000));
+	assert_int_equal(stack[4], USER_SS);
+}
+
+static void a_fault_of_the_vmm_behind_user_space_becomes_an_nmi(void **unused)
+{
+	uint64_t handler = native_handler(VECTOR_NMI);
+
+	(void)unused;
+	from_user();
+	frame()->vector = VECTOR_PF;
+	assert_int_equal(root_trap(VECTOR_GP), FAKE_NATIVE);
+	assert_native_from_user(handler);
+}
+
+static void an_interrupt_that_the_vmm_fails_to_deliver_is_delivered_natively(void **unused)
+{
+	uint64_t handler = native_handler(0x20);
+
+	(void)unused;
+	from_user();
+	frame()->vector = 0x20;
+	assert_int_equal(root_trap(VECTOR_GP), FAKE_NATIVE);
+	assert_native_from_user(handler);
+	fresh(NULL);
+	native_handler(0x20);
+	frame()->vector = 0x20;
+	assert_int_equal(root_trap(VECTOR_GP), FAKE_NATIVE);
+	assert_int_equal(fake.cpu.rip, handler);
+}
+
+static void but_not_once_more(void **unused)
+{
+	(void)unused;
+	set_gate(0x20, 0, 0);
+	trap(0x20, 0);
+	frame()->rip = (uint64_t)linux_at(CODE);
+	assert_int_equal(root_trap(VECTOR_GP), FAKE_NATIVE);
+	assert_int_equal(fake.cpu.rip, (uint64_t)linux_at(CODE));
+}
+
 /* Its frame has overwritten Linux's. */
 static void a_double_fault_of_the_vmm_is_told_to_linux(void **unused)
 {
@@ -639,6 +702,9 @@ static const struct CMUnitTest tests[] = {
 	T(a_single_step_into_sysenter_is_one_at_linuxs_entry),
 	T(a_debug_trap_in_the_vmm_leaves_no_status),
 	T(a_fault_of_the_vmm_makes_the_cpu_native),
+	T(a_fault_of_the_vmm_behind_user_space_becomes_an_nmi),
+	T(an_interrupt_that_the_vmm_fails_to_deliver_is_delivered_natively),
+	T(but_not_once_more),
 	T(a_double_fault_of_the_vmm_is_told_to_linux),
 	T(a_cpu_that_comes_leaves_the_idt_alone),
 	T(iretq_to_linux_itself),

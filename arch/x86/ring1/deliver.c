@@ -68,6 +68,7 @@ static void go_to_handler(struct ring1_frame *f, const struct idt_gate *gate)
 {
 	f->rip = gate->offset_15_0 | (uint64_t)gate->offset_31_16 << 16 |
 		 (uint64_t)gate->offset_63_32 << 32;
+	f->vector = RING1_DELIVERED;
 	f->cs = RING1_CS;
 	f->ss = RING1_SS;
 	f->rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_IOPL);

@@ -18,6 +18,11 @@
 #include "x86/vector.h"
 
 #define VECTORS 256
+
+/* Exceptions that come behind an instruction or none at all: Linux does not cause them once more. */
+#define NOT_RAISED_AGAIN                                                                           \
+	(X86_BIT32(VECTOR_DB) | X86_BIT32(VECTOR_NMI) | X86_BIT32(VECTOR_BP) |                     \
+	 X86_BIT32(VECTOR_OF) | X86_BIT32(VECTOR_MC))
 #define ENTRY_BYTES 16
 
 extern const char ring1_entries[], ring1_stubs[]; /* entry.asm */
@@ -118,14 +123,14 @@ static struct segment user_segment(uint16_t selector, const struct state *s)
 	return segment_read(selector, &s->gdtr, &s->ldtr);
 }
 
-static void read_segments(const struct ring1_cpu *r, struct state *s)
+static void read_segments(const struct ring1_cpu *r, const struct ring1_frame *f, struct state *s)
 {
 	s->gdtr = r->gdtr;
 	s->idtr = r->idtr;
 	s->ldtr = segment_read_system(insn_sldt(), &s->gdtr);
 	s->tr = segment_read_system(r->tr, &s->gdtr);
-	s->cs = user_segment(LINUX_CS, s);
-	s->ss = user_segment(r->ss, s);
+	s->cs = user_segment(ring1_from_user(f) ? (uint16_t)f->cs : LINUX_CS, s);
+	s->ss = user_segment(ring1_from_user(f) ? (uint16_t)f->ss : r->ss, s);
 	s->es = user_segment(insn_read_es(), s);
 	s->ds = user_segment(insn_read_ds(), s);
 	s->fs = user_segment(insn_read_fs(), s);
@@ -143,7 +148,7 @@ void ring1_read_state(struct cpu *cpu, struct state *s)
 	s->regs.rsp = f->rsp;
 	s->rip = f->rip;
 	s->rflags = f->rflags & ~RFLAGS_IOPL;
-	read_segments(r, s);
+	read_segments(r, f, s);
 	s->cr0 = insn_read_cr0();
 	s->cr3 = insn_read_cr3();
 	s->cr4 = insn_read_cr4();
@@ -157,6 +162,16 @@ void ring1_read_state(struct cpu *cpu, struct state *s)
 	s->pending_debug = 0;
 	s->returns_result = true;
 	state_takes_none(s);
+}
+
+bool ring1_event_in_delivery(struct cpu *cpu, struct event *event)
+{
+	uint64_t vector = ring1_frame(cpu)->vector;
+
+	if (vector < VECTOR_FIRST_INTERRUPT && !(NOT_RAISED_AGAIN >> vector & 1))
+		return false;
+	*event = (struct event){ .vector = (uint8_t)vector };
+	return true;
 }
 
 static void ring1_capture(struct cpu *cpu, struct state *s)
@@ -178,7 +193,7 @@ void ring1_read_hidden(struct cpu *cpu, struct mercury_cpu_shared *shared)
 	};
 	unsigned int i;
 
-	read_segments(ring1_cpu(cpu), &s);
+	read_segments(ring1_cpu(cpu), ring1_frame(cpu), &s);
 	for (i = 0; i < MERCURY_SEGMENTS_NR; i++)
 		show_segment(&shared->hidden[i], segments[i]);
 	shared->gdtr = (struct mercury_table){ s.gdtr.base, s.gdtr.limit, 0 };

@@ -20,6 +20,9 @@ void ring1_read_hidden(struct cpu *cpu, struct mercury_cpu_shared *shared);
 /* Linux's state where it stands now; changes nothing. */
 void ring1_read_state(struct cpu *cpu, struct state *state);
 
+/* Is this what the trap of Linux's is that the VMM has at hand, not delivered yet? Not of a fault. */
+bool ring1_event_in_delivery(struct cpu *cpu, struct event *event);
+
 /* See vmm_stop_virtual(). */
 void ring1_stop(struct cpu *cpu);
 
@@ -49,6 +52,8 @@ struct ring1_frame {
 	uint64_t vector, error_code;
 	uint64_t rip, cs, rflags, rsp, ss;
 };
+
+#define RING1_DELIVERED 0 /* for its vector: Linux has the trap already; #DE would be a fault */
 
 #define RING1_IST_NMI 2
 #define RING1_IST_DB 3

@@ -102,10 +102,11 @@ void event_window_open(struct cpu *cpu)
 	cpu->waiting = 0;
 }
 
-bool event_in_delivery(struct event *event)
+bool event_in_delivery(struct cpu *cpu, struct event *event)
 {
 	uint32_t info = insn_vmread(VMCS_IDT_VECTORING_INFO);
 
+	(void)cpu;
 	if (!(info & VMX_EVENT_VALID) || VMX_EVENT_TYPE(info) >= VMX_EVENT_SOFTWARE_INTERRUPT)
 		return false;
 	*event = (struct event){ .vector = VMX_EVENT_VECTOR(info),

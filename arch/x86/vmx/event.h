@@ -39,7 +39,7 @@ void event_window_open(struct cpu *cpu);
  * What the VM exit kept the CPU from delivering, for Linux to take natively. False: nothing, or what
  * comes again with its instruction (INT n and the like).
  */
-bool event_in_delivery(struct event *event);
+bool event_in_delivery(struct cpu *cpu, struct event *event);
 
 /* Give back to cpu->pending what waits or was to be injected: Linux goes on natively. */
 void event_take_back(struct cpu *cpu);
