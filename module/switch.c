@@ -32,6 +32,7 @@ struct switch_cpu {
 	struct mercury_cost cost[2]; /* by the mode entered */
 	u64 error;                   /* mercury_error of the last phase on this CPU */
 	bool owns_vmxe;              /* we set CR4.VMXE in Linux's CR4 */
+	bool entered;                /* and has not left by a command since */
 };
 static DEFINE_PER_CPU(struct switch_cpu, switch_cpus);
 
@@ -116,6 +117,7 @@ static void enter(void *unused)
 	s->error = mercury_call(MERCURY_CALL_ENTER, 0, 0);
 	spent += rdtsc_ordered() - start;
 	mercury_state_after("enter");
+	s->entered = !s->error;
 	if (s->error)
 		give_back_vmxe(s);
 	else
@@ -128,6 +130,7 @@ static void leave(void *unused)
 	u64 start, spent;
 
 	s->error = MERCURY_E_OK;
+	s->entered = false;
 	/* A CPU that went native by itself only gives back what it took. */
 	if (!is_virtual_here()) {
 		give_back_vmxe(s);
@@ -168,6 +171,18 @@ static unsigned int count_virtual(void)
 	for_each_online_cpu(cpu)
 		n += READ_ONCE(mercury_cpu_shared(cpu)->is_virtual);
 	return n;
+}
+
+/* A CPU that is virtual, or went native by itself and has not been heard of since. */
+static bool any_entered(void)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu)
+		if (READ_ONCE(mercury_cpu_shared(cpu)->is_virtual) ||
+		    per_cpu(switch_cpus, cpu).entered)
+			return true;
+	return false;
 }
 
 /* The first CPU whose last phase failed, its reason noted; 0 or -errno. */
@@ -259,8 +274,11 @@ static int switch_all(enum mercury_mode mode)
 	}
 	if (!count_virtual())
 		mercury_chosen()->close();
-	/* What the CPUs are, not what was asked for; and before a CPU that comes next can read it. */
-	WRITE_ONCE(current_mode, count_virtual() ? MERCURY_VIRTUAL : MERCURY_NATIVE);
+	/*
+	 * What the CPUs are, not what was asked for; and before a CPU that comes next can read it. If
+	 * all went native by themselves already, the look that follows says so.
+	 */
+	WRITE_ONCE(current_mode, any_entered() ? MERCURY_VIRTUAL : MERCURY_NATIVE);
 	cpus_read_unlock();
 	return error;
 }

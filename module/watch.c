@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * While virtual, look every second whether a CPU has gone native by itself (an exit without an
- * answer, an MTRR written): say so at once and let the others follow. While native nothing runs.
+ * answer, an MTRR written): say so at once and let the others follow. It wakes a CPU that is idle, for
+ * whoever waits for that. While native nothing runs.
  */
 #include <linux/workqueue.h>
 
@@ -12,7 +13,7 @@ static void look(struct work_struct *work)
 	mercury_check_mode();
 }
 
-static DECLARE_DEFERRABLE_WORK(watch, look);
+static DECLARE_DELAYED_WORK(watch, look);
 
 void mercury_watch(bool on)
 {
