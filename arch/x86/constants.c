@@ -10,6 +10,7 @@
 #include "abi/mercury.h"
 #include "cpu.h"
 #include "insn.h"
+#include "mercury/p2m.h"
 #include "ring1/ring1.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
@@ -92,6 +93,7 @@ int main(void)
 	EMIT_OFFSET("SHARED_CPUIDS", struct mercury_cpu_shared, exits[VMX_REASON_CPUID])
 	EMIT_OFFSET("SHARED_NMIS", struct mercury_cpu_shared, nmis_in_root)
 	EMIT_OFFSET("SHARED_MCS", struct mercury_cpu_shared, mcs_in_root)
+	EMIT_OFFSET("P2M_ROOT", struct p2m, root)
 	EMIT_OFFSET("LEAVE_TAIL", struct leave_frame, tail)
 	EMIT_OFFSET("LEAVE_RSP", struct leave_frame, rsp)
 	EMIT_OFFSET("LEAVE_CR3", struct leave_frame, cr3)

@@ -26,15 +26,19 @@ build_probe() {
 		make -s -C "${kernel[2]}" M="$PWD/$to" CONFIG_DEBUG_INFO_BTF_MODULES= modules >&2
 }
 
-# build_port KERNEL: the module around an image with the test port, and Linux's end of that.
-build_port() {
+# build_with PORT KERNEL: the module around an image with that test port, of tests/vm/PORT.
+build_with() {
 	local kernel=()
 
 	mkdir -p "$BUILT"
-	kernel_facts "$1" &&
-		make -s module B=build/with-port PORT=tests/vm/port/port.mk KDIR="${kernel[2]}" >&2 &&
-		build_probe port "$1" "port-$1" &&
-		ln -sf "$PWD/build/with-port/${kernel[0]}/mercury-vmx.ko" "$(port_module "$1")" &&
+	kernel_facts "$2" &&
+		make -s module B="build/with-$1" PORT="tests/vm/$1/port.mk" KDIR="${kernel[2]}" >&2 &&
+		ln -sf "$PWD/build/with-$1/${kernel[0]}/mercury-vmx.ko" "$(module_with "$1" "$2")"
+}
+
+# build_port KERNEL: the module around an image with the port that counts, and Linux's end of that.
+build_port() {
+	build_with port "$1" && build_probe port "$1" "port-$1" &&
 		ln -sf "$PWD/build/port-$1/mercury-port.ko" "$(port_control "$1")"
 }
 
@@ -52,9 +56,9 @@ build_starve() {
 	return 1
 }
 
-# port_module KERNEL, port_control KERNEL: where build_port puts the two.
-port_module() {
-	echo "$BUILT/port-$1.ko"
+# module_with PORT KERNEL, port_control KERNEL: where these put the two.
+module_with() {
+	echo "$BUILT/$1-$2.ko"
 }
 
 port_control() {

@@ -1,0 +1,136 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# failures.sh: the VMM fails on the last CPU, in an exit from user space or from the kernel, in every way
+# that vmmfault has: what ran there runs on natively, the other CPUs follow, a screen tells. Needs a VMM
+# that fails on request.
+set -u
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+cpus=$(nproc)
+cpu=$((cpus - 1))
+
+# is_native_soon: within the time that the module takes to look.
+# shellcheck disable=SC2317 # called by succeeds
+is_native_soon() {
+	i=0
+	while [ "$(mode)" != native ] && [ "$i" -lt 30 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	[ "$(mode)" = native ]
+}
+
+# alarms PATTERN: lines of the VMM's in the kernel log that a quiet console shows.
+alarms() {
+	dmesg -r | grep "^<2>.*mercury: vmm: " | grep -c -e "$1"
+}
+
+# begin
+begin() {
+	succeeds "$name: the module loads" modprobe mercury-vmx verify=1
+	succeeds "$name: to virtual" set_mode virtual
+	dmesg -c > /dev/null
+}
+
+# refused: what has failed is not used again.
+refused() {
+	succeeds "$name: every CPU is native" hv --expect native
+	if set_mode virtual 2> /dev/null; then
+		not_ok "$name: to virtual again is refused"
+	else
+		like "$name: to virtual again is refused" "$(field "last error")" "*has failed before*"
+	fi
+	succeeds "$name: every CPU is still native" hv --expect native
+}
+
+# end: what can be compared is as it was at load.
+end() {
+	succeeds "$name: the module goes" rmmod mercury_vmx
+	is "$name: no CPU's state differs" "$(dmesg | grep -c "state check: [0-9]* differences")" 0
+}
+
+# fails WHERE ACTION SENTENCE
+fails() {
+	name="$1, $2"
+	begin
+	succeeds "$name: what ran there goes on" timeout 60 vmmfault $cpu "$1" "$2"
+	succeeds "$name: all CPUs are native within a moment" is_native_soon
+	succeeds "$name: the screen says what" test "$(alarms "cpu $cpu: $3")" -ge 1
+	succeeds "$name: and shows registers" test "$(alarms "rax [0-9a-f]* rbx [0-9a-f]*")" -ge 1
+	like "$name: the reason tells of it" "$(field "last error")" \
+		"? of $cpus CPUs went native by themselves, the others followed*"
+	refused
+	end
+}
+
+# The fault is armed, and hits a call.
+in_vote() {
+	name="a vote"
+	begin
+	succeeds "$name: the fault is armed" vmmfault $cpu user next-vote
+	succeeds "$name: to native" set_mode native
+	if set_mode virtual 2> /dev/null; then
+		not_ok "$name: the switch fails"
+	else
+		like "$name: the switch fails" "$(field "last error")" \
+			"CPU ?, vote: the VMM took exception 6, *"
+	fi
+	succeeds "$name: the screen says what" test "$(alarms "the VMM took exception 6")" -eq 1
+	refused
+	end
+}
+
+in_leave() {
+	name="a leave"
+	begin
+	succeeds "$name: the fault is armed" vmmfault $cpu user next-leave
+	if set_mode native 2> /dev/null; then
+		not_ok "$name: the switch fails"
+	else
+		like "$name: the switch fails" "$(field "last error")" \
+			"CPU ?, leave: the VMM took exception 6, *"
+	fi
+	succeeds "$name: all CPUs are native within a moment" is_native_soon
+	succeeds "$name: the screen says what" test "$(alarms "the VMM took exception 6")" -eq 1
+	refused
+	end
+}
+
+# An exit without an answer as soon as a CPU is virtual, on all of them: the mode comes back by itself.
+at_once() {
+	name="at once"
+	begin
+	i=0
+	while [ "$i" -lt "$cpus" ]; do
+		vmmfault $i user rdtsc-exits > /dev/null
+		i=$((i + 1))
+	done
+	succeeds "$name: all CPUs are native within a moment" is_native_soon
+	for _ in 1 2; do
+		set_mode virtual 2> /dev/null
+		succeeds "$name: again they are" is_native_soon
+		succeeds "$name: every CPU is native" hv --expect native
+	done
+	succeeds "$name: the screen says what" test "$(alarms "VM exit [0-9]* (RDTSCP*) has no answer")" -ge 3
+	end
+	begin
+	succeeds "$name: nothing is left of it" set_mode native
+	end
+}
+
+modprobe cpuid
+for where in user kernel; do
+	fails $where invalid-opcode "the VMM took exception 6, "
+	fails $where general-protection "the VMM took exception 1[23], "
+	fails $where page-fault "the VMM took exception 14, "
+	fails $where stack-overflow "the VMM took exception 8, "
+	fails $where resume-fails "VMRESUME failed with VM-instruction error 8"
+	fails $where entry-fails "VM entry failed with exit reason 80000021"
+	fails $where misconfigured "VM exit 49 (EPT_MISCONFIGURATION)"
+done
+in_vote
+in_leave
+at_once
+finish

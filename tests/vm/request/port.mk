@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The image that fails on request: make PORT=tests/vm/request/port.mk B=build/with-request image
+
+IMAGE_ASM += tests/vm/request/request.asm
+IMAGE_LDFLAGS += --wrap=insn_cpuid --wrap=insn_str --wrap=insn_ltr --wrap=insn_vmread
