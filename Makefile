@@ -10,6 +10,7 @@
 #	make bench-switch	what a switch costs, as a table; KERNEL=6.12, CPU=MODEL, SMP="1 2"
 #	make bench-check	the same counts on one CPU against the recorded ones, with a verdict
 #	make bench-steps	where the instructions of a switch go, by function
+#	make soak TIME=600	everything at once for that many seconds, on SMP=2 CPUs, KERNEL=6.1
 #	make tools		build/tools/mercury, the command
 #	make format		lay out all C as .clang-format says
 #	make feature-table	docs/features.md from arch/x86/vmx/feature.h
@@ -32,7 +33,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
-.PHONY: all image module tools install-deps run test test-long bench-switch bench-check bench-steps unit lint format feature-table clean
+.PHONY: all image module tools install-deps run test test-long bench-switch bench-check bench-steps soak unit lint format feature-table clean
 
 all: module
 
@@ -133,6 +134,13 @@ bench-check: install-deps
 
 bench-steps: install-deps
 	$(Q)tests/bench/steps
+
+TIME ?= 600
+SMP ?= 2
+KERNEL ?= 6.1
+
+soak: install-deps
+	$(Q)tests/vm/soak $(TIME) $(SMP) $(KERNEL)
 
 unit:
 	$(Q)$(MAKE) -s -C tests/unit

@@ -14,14 +14,14 @@
 #define PROC_FILE "/proc/mercury"
 
 static const char usage[] =
-	"usage: storm [--check-every K] [--pause US] N\n"
+	"usage: storm [--check-every K] [--pause US] [--seconds S] N\n"
 	"  Switches N times between native and virtual by writing to " PROC_FILE
 	", and after every\n"
 	"  K-th switch (default 1; 0: only at the end) asks every CPU by CPUID which it is. Between\n"
-	"  two switches it sleeps US microseconds (default 0).\n"
+	"  two switches it sleeps US microseconds (default 0). After S seconds it ends early.\n"
 	"  Exit status: 0 if all switched, 1 at the first error, 2: bad arguments.\n";
 
-static unsigned long check_every = 1, pause_us;
+static unsigned long check_every = 1, pause_us, seconds_at_most;
 
 static unsigned long parse_number(const char *text)
 {
@@ -42,13 +42,16 @@ static unsigned long parse_arguments(int argc, char **argv)
 	static const struct option options[] = {
 		{ "check-every", required_argument, NULL, 'k' },
 		{ "pause", required_argument, NULL, 'p' },
+		{ "seconds", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
 	unsigned long switches;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) == 'k' || option == 'p')
-		*(option == 'k' ? &check_every : &pause_us) = parse_number(optarg);
+	while ((option = getopt_long(argc, argv, "", options, NULL)) > 0 && option != '?')
+		*(option == 'k' ? &check_every :
+		  option == 'p' ? &pause_us :
+				  &seconds_at_most) = parse_number(optarg);
 	if (option == -1 && argc == optind + 1) {
 		switches = parse_number(argv[optind]);
 		if (switches)
@@ -164,6 +167,8 @@ int main(int argc, char **argv)
 	}
 	virtual = strcmp(mode, "virtual") == 0;
 	for (unsigned long i = 1; i <= switches; i++) {
+		if (seconds_at_most && seconds() - begin >= (double)seconds_at_most)
+			switches = i;
 		virtual = !virtual;
 		check = i == switches || (check_every && i % check_every == 0);
 		if (!one_switch(i, virtual, cpus, size, check))

@@ -26,6 +26,8 @@ One word is a piece of shell text ('a && b'), several words are a command and it
   --disk MIB                an empty disk instead, named in the guest's /etc/mercury-vm/disk
   --debugger FILE           Bochs's debugger carries out the commands of FILE, the last of which is to be c;
                             its output comes to FILE.out
+  --tell S                  S seconds after COMMAND has begun, by this machine's clock, the word "over" is
+                            at the beginning of the disk of --disk: the guest's clock is another
   --allow REGEX             a kernel log line (extended regex) that is no failure. May be repeated
   --then COMMAND            shell text that runs once the machine has started again, by a reset, by
                             kexec or into a crash kernel, which COMMAND must bring about; the exit
@@ -59,7 +61,7 @@ need_number() {
 
 options_default() {
 	OPT_MACHINE=bochs OPT_CPU='' OPT_SMP=1 OPT_MEM=512 OPT_KERNEL=6.1
-	OPT_APPEND='' OPT_TIMEOUT=300 OPT_OUT='' OPT_DISK='' OPT_DEBUGGER='' OPT_THEN=''
+	OPT_APPEND='' OPT_TIMEOUT=300 OPT_OUT='' OPT_DISK='' OPT_TELL='' OPT_DEBUGGER='' OPT_THEN=''
 	OPT_ADD=() OPT_ALLOW=() OPT_COMMAND=()
 }
 
@@ -96,6 +98,7 @@ option_set() {
 		[[ -r $2 ]] || usage_error "--debugger: there is no file '$2'"
 		OPT_DEBUGGER=$2
 		;;
+	--tell) need_number "$@" 1 86400 && OPT_TELL=$((10#$2)) ;;
 	--allow) option_allow "$2" ;;
 	--then)
 		[[ -n $2 ]] || usage_error "--then: there is no command"
@@ -157,7 +160,7 @@ options_parse() {
 }
 
 option_exists() {
-	[[ $1 =~ ^--(machine|cpu|smp|mem|kernel|append|timeout|add|out|disk|debugger|allow|then)$ ]]
+	[[ $1 =~ ^--(machine|cpu|smp|mem|kernel|append|timeout|add|out|disk|tell|debugger|allow|then)$ ]]
 }
 
 # What concerns more than one option, and the defaults that depend on another.
@@ -169,6 +172,7 @@ options_check() {
 		OPT_OUT=$(cd "$OPT_OUT" && pwd)
 	fi
 	[[ -z $OPT_DEBUGGER || $OPT_MACHINE == bochs ]] || usage_error "--debugger: it is Bochs's"
+	[[ -z $OPT_TELL || -n $OPT_DISK ]] || usage_error "--tell: there is no disk; give --disk too"
 	[[ -z $OPT_OUT || -z $OPT_DISK ]] || usage_error "--disk: the guest has one disk, that of --out"
 	[[ $OPT_MACHINE != bochs || $OPT_MEM -le 2048 ]] ||
 		usage_error "--mem: Bochs has at most 2048 MiB"

@@ -10,6 +10,8 @@ GUEST_STATE=booting GUEST_STATUS='' GUEST_TAINT=0
 STOPPED=''
 # When the kernel began to panic, in SECONDS.
 PANIC_SEEN=''
+# When the guest is to be told that its time is over, in SECONDS.
+TELL_AT=''
 # The beginning of a line of init's.
 CONTROL_PART=''
 
@@ -105,6 +107,7 @@ control_line() {
 	ready)
 		[[ $GUEST_STATE == booting ]] || STOPPED="it started again"
 		GUEST_STATE=running
+		TELL_AT=${OPT_TELL:+$((SECONDS + OPT_TELL))}
 		progress_end
 		;;
 	again)
@@ -135,10 +138,18 @@ panicked() {
 		{ [[ -z $OPT_THEN ]] && ((SECONDS - PANIC_SEEN >= 5)); }
 }
 
+# tell_when_over: writes to the guest's disk that the time of --tell is over.
+tell_when_over() {
+	[[ -n $TELL_AT ]] && ((SECONDS >= TELL_AT)) || return
+	TELL_AT=''
+	printf over | dd of="$RUN_DIR/disk.img" conv=notrunc status=none
+}
+
 # watch_once: looks after the emulator between two lines of init; fails when there is nothing left
 # to watch.
 watch_once() {
 	kill -0 "$EMULATOR_PID" 2>/dev/null || return 1
+	tell_when_over
 	if ((SECONDS - STARTED >= OPT_TIMEOUT)); then
 		STOPPED=timeout
 	elif panicked; then
