@@ -12,6 +12,8 @@
 #	make bench-steps	where the instructions of a switch go, by function
 #	make soak TIME=600	everything at once for that many seconds, on SMP=2 CPUs, KERNEL=6.1
 #	make tools		build/tools/mercury, the command
+#	make install		module, command and library; DESTDIR, PREFIX (/usr/local), KDIR
+#	make deb		Debian packages, in build/deb; make test-deb installs and removes them
 #	make format		lay out all C as .clang-format says
 #	make feature-table	docs/features.md from arch/x86/vmx/feature.h
 
@@ -29,11 +31,14 @@ Q := $(if $(V),,@)
 say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo "  $(1)")
 
 B := build
+VERSION := $(shell cat VERSION)
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
-.PHONY: all image module tools install-deps run test test-long bench-switch bench-check bench-steps soak unit lint format feature-table clean
+.PHONY: all image module tools install install-module install-source \
+	deb install-deps run test test-long test-deb bench-switch bench-check bench-steps soak \
+	unit lint format feature-table clean
 
 all: module
 
@@ -106,6 +111,37 @@ module: $B/mercury.img
 tools:
 	$(Q)$(MAKE) -s -C tools
 
+# --- Installing --------------------------------------------------------------------------------------
+
+DESTDIR ?=
+PREFIX ?= /usr/local
+MODULES = $(DESTDIR)/lib/modules/$(KRELEASE)
+
+install: install-module
+	$(Q)$(MAKE) -s -C tools install
+
+# depmod is for the machine itself; whoever packs the files runs it where they are unpacked.
+install-module: module
+	install -D -m 644 $B/$(KRELEASE)/mercury-vmx.ko '$(MODULES)/updates/mercury-vmx.ko'
+	$(if $(DESTDIR),,depmod $(KRELEASE))
+
+# What DKMS builds the module from, on the user's machine.
+SOURCE = $(DESTDIR)$(PREFIX)/src/mercury-$(VERSION)
+kernels = $(shell sed -n 's/^mercury-kernels := //p' module/compat/Makefile.compat)
+
+install-source:
+	install -d '$(SOURCE)'
+	find Makefile VERSION src arch include module -type f ! -name '.*' ! -name README | \
+		xargs -I{} install -D -m 644 {} '$(SOURCE)/{}'
+	sed -e 's/@VERSION@/$(VERSION)/' \
+		-e 's/@KERNELS@/$(subst .,\\.,$(subst $() ,|,$(kernels)))/' \
+		module/dkms.conf > '$(SOURCE)/dkms.conf'
+	chmod 644 '$(SOURCE)/dkms.conf'
+
+# From a copy: packaging leaves files all over the tree.
+deb:
+	$(Q)debian/build
+
 # --- Trying and testing ------------------------------------------------------------------------------
 
 RUN_KERNEL ?= 6.1
@@ -125,6 +161,9 @@ test: install-deps
 
 test-long: install-deps
 	$(Q)tests/run --long
+
+test-deb: install-deps
+	$(Q)tests/deb/packages.test
 
 bench-switch: install-deps
 	$(Q)tests/bench/switch

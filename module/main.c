@@ -182,4 +182,5 @@ module_init(mercury_init);
 module_exit(mercury_exit);
 
 MODULE_DESCRIPTION("Mercury: self-virtualization for Linux");
+MODULE_VERSION(MERCURY_VERSION);
 MODULE_LICENSE("GPL");

@@ -2,6 +2,12 @@
 /*
  * libmercury: what the mercury command does, for programs. Needs nothing but the module's files; no
  * function prints, each says why it failed in the caller's `struct mercury_problem`.
+ *
+ * Units are in the names or beside the fields: cycles are the TSC's, KiB are 1024 bytes, ranges are
+ * physical bytes, their end not included. Functions may be called from any thread; two that change the
+ * mode wait for each other in the module. Structures grow at their end only, with a new symbol version.
+ *
+ *	cc program.c $(pkg-config --cflags --libs libmercury)
  */
 #ifndef LIBMERCURY_H
 #define LIBMERCURY_H
@@ -9,6 +15,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* The library's own version, as in "1.2.3"; never freed. */
+const char *mercury_version(void);
 
 /* Why a call failed. */
 struct mercury_problem {

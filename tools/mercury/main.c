@@ -27,6 +27,7 @@ static void usage(FILE *to)
 			commands[i].what);
 	fputs("\n  --json           print one JSON object instead of text\n"
 	      "  --help           this text\n"
+	      "  --version        the version\n"
 	      "  --range A-B      snapshot: only physical memory from A to B; may be repeated\n"
 	      "  --pool SIZE      snapshot: memory for pages that are written meanwhile\n"
 	      "  --on-full WHAT   snapshot: abort (default) when that is used up, or stall writers\n"
@@ -101,6 +102,10 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 		usage(stdout);
+		return EXIT_DONE;
+	}
+	if (argc > 1 && !strcmp(argv[1], "--version")) {
+		printf("mercury %s\n", mercury_version());
 		return EXIT_DONE;
 	}
 	if (!take_options(&options, &argc, argv))
