@@ -308,4 +308,7 @@ bool mercury_may_see(struct seq_file *m);
 int mercury_proc_start(void);
 void mercury_proc_stop(void);
 
+/* The mode has changed: wakes who polls /proc/mercury. From process context. */
+void mercury_proc_notify(void);
+
 #endif

@@ -2,11 +2,14 @@
 /* /proc/mercury, as in the original: read the state of things, write a mode. */
 #include <linux/capability.h>
 #include <linux/cpu.h>
+#include <linux/module.h>
+#include <linux/poll.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/user_namespace.h>
+#include <linux/wait.h>
 
 #include "mercury.h"
 
@@ -111,9 +114,58 @@ static int show(struct seq_file *m, void *unused)
 	return 0;
 }
 
+/* --- Polling: POLLPRI when the mode has changed since this file was opened or polled last -------- */
+
+static DECLARE_WAIT_QUEUE_HEAD(mode_changed);
+static atomic_t changes = ATOMIC_INIT(0);
+
+void mercury_proc_notify(void)
+{
+	atomic_inc(&changes);
+	wake_up_interruptible(&mode_changed);
+}
+
 static int open(struct inode *inode, struct file *file)
 {
-	return single_open(file, show, NULL);
+	int error = single_open(file, show, NULL);
+
+	if (!error)
+		((struct seq_file *)file->private_data)->poll_event = atomic_read(&changes);
+	return error;
+}
+
+/*
+ * Who sleeps in poll() is in our wait queue, outside of any function of ours: from the first poll() to
+ * the close() the file holds the module, and its seq_file's `private` says so.
+ */
+static __poll_t poll(struct file *file, struct poll_table_struct *table)
+{
+	struct seq_file *m = file->private_data;
+	int now;
+
+	if (!m->private) {
+		if (!try_module_get(THIS_MODULE))
+			return EPOLLERR;
+		if (cmpxchg(&m->private, NULL, THIS_MODULE))
+			module_put(THIS_MODULE);
+	}
+	poll_wait(file, &mode_changed, table);
+	now = atomic_read(&changes);
+	if (m->poll_event == now)
+		return EPOLLIN | EPOLLRDNORM;
+	m->poll_event = now;
+	return EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLPRI;
+}
+
+static int release(struct inode *inode, struct file *file)
+{
+	bool holds = ((struct seq_file *)file->private_data)->private;
+
+	single_release(inode, file);
+	/* Unload waits in remove_proc_entry() for this function to return. */
+	if (holds)
+		module_put(THIS_MODULE);
+	return 0;
 }
 
 /* No command has more bytes; what has is refused unread. */
@@ -142,7 +194,8 @@ static const struct proc_ops ops = {
 	.proc_open = open,
 	.proc_read = seq_read,
 	.proc_lseek = seq_lseek,
-	.proc_release = single_release,
+	.proc_poll = poll,
+	.proc_release = release,
 	.proc_write = write_command,
 };
 

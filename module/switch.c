@@ -285,6 +285,7 @@ static int switch_all(enum mercury_mode mode)
 
 static int set_mode_locked(enum mercury_mode mode)
 {
+	enum mercury_mode before = current_mode;
 	char text[MERCURY_REASON];
 	u64 start = ktime_get_ns();
 	int error;
@@ -308,6 +309,8 @@ static int set_mode_locked(enum mercury_mode mode)
 		pr_warn("not %s: %s\n", mode == MERCURY_VIRTUAL ? "virtual" : "native", text);
 	}
 	mercury_watch(current_mode == MERCURY_VIRTUAL);
+	if (current_mode != before)
+		mercury_proc_notify();
 	return error;
 }
 

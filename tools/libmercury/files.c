@@ -72,6 +72,11 @@ char *files_read(const char *path)
 	return text;
 }
 
+int files_open(const char *path, bool nonblocking)
+{
+	return open_below(path, O_RDONLY | (nonblocking ? O_NONBLOCK : 0));
+}
+
 int files_write(const char *path, const char *text)
 {
 	int fd = open_below(path, O_WRONLY), error;

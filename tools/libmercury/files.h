@@ -3,14 +3,21 @@
 #ifndef LIBMERCURY_FILES_H
 #define LIBMERCURY_FILES_H
 
+#include <stdbool.h>
+
 #define PROC_MERCURY "/proc/mercury"
 #define SYSCTL_STATUS "/proc/sys/mercury/status"
+#define DEBUGFS_STATE "/sys/kernel/debug/mercury/state"
+#define KERNEL_LOG "/dev/kmsg"
 
 /* "", or what MERCURY_ROOT in the environment says: the tests' own /proc. */
 const char *files_root(void);
 
 /* The whole of a file, to be freed, with a 0 behind it; NULL with errno. */
 char *files_read(const char *path);
+
+/* Open it for reading. A descriptor, or -1 with errno; O_NONBLOCK if so said. */
+int files_open(const char *path, bool nonblocking);
 
 /* `text` in one write(). 0, or -1 with errno. */
 int files_write(const char *path, const char *text);

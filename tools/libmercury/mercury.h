@@ -33,12 +33,22 @@ enum mercury_state {
 	MERCURY_STATE_VIRTUAL,
 };
 
+/* How often something happened since the module was loaded. */
+struct mercury_count {
+	char name[32]; /* a VM exit's reason ("CPUID"), or in ring 1 a trap's kind               */
+	uint64_t count;
+};
+
 /* One CPU's line: costs in TSC cycles with interrupts off, 0 before the first switch. */
 struct mercury_cpu_status {
 	unsigned int cpu;
 	bool is_virtual;
 	uint64_t enter_last, enter_max, leave_last, leave_max;
-	uint64_t exits; /* VM exits of all reasons since the module was loaded                    */
+	uint64_t exits; /* of all reasons, in ring 1 traps of all kinds                           */
+	struct mercury_count *reasons;
+	size_t nr_reasons;
+	/* Events in the VMM, and going native without a command: counts since the load. */
+	uint64_t nmis_in_root, machine_checks, dropped_writes, forced;
 };
 
 struct mercury_status {
@@ -50,6 +60,7 @@ struct mercury_status {
 	uint64_t memory_used, memory_allocated; /* KiB                                            */
 	size_t nr_cpus;
 	struct mercury_cpu_status *cpus; /* by number; freed by mercury_status_free()             */
+	char state_check[320]; /* what comparing Linux's state has found, or that it is off       */
 };
 
 /*
@@ -65,6 +76,41 @@ void mercury_status_free(struct mercury_status *status);
  * or the machine must stay native, ETIMEDOUT a CPU did not answer, EIO a CPU failed.
  */
 int mercury_set_virtual(bool is_virtual, struct mercury_problem *problem);
+
+/*
+ * Wait until the machine is in that mode; without polling, the module tells. 0; -1 with `problem`: ENOENT
+ * the module is not loaded, EINTR a signal came. The module cannot be unloaded meanwhile.
+ */
+int mercury_wait(bool is_virtual, struct mercury_problem *problem);
+
+/* One item of Linux's state on one CPU: a register, as it is now. */
+struct mercury_item {
+	unsigned int cpu;
+	bool is_machine; /* else it is the running task's                                         */
+	char name[32];
+	uint64_t value;
+};
+
+/*
+ * All items that a switch must leave as they were, of every CPU, in order. -1 with `problem`: ENOENT no
+ * debugfs, or the module is not loaded; EACCES it takes root.
+ */
+int mercury_state_read(void (*tell)(const struct mercury_item *item, void *data), void *data,
+		       struct mercury_problem *problem);
+
+/* A line of the kernel log that is Mercury's. */
+struct mercury_log_line {
+	unsigned int level;    /* 0 (emergency) to 7 (debug)                                      */
+	uint64_t microseconds; /* since the kernel's boot                                         */
+	char text[1000];       /* "mercury: ...": the VMM's own begins with "mercury: vmm: "      */
+};
+
+/*
+ * Every such line that the kernel still has, the oldest first; with `follow` those to come too, until
+ * a signal comes (which is success). -1 with `problem`: EPERM, EACCES it takes root.
+ */
+int mercury_log_read(bool follow, void (*tell)(const struct mercury_log_line *line, void *data),
+		     void *data, struct mercury_problem *problem);
 
 /* One thing that was looked at by mercury_check(). */
 struct mercury_finding {

@@ -31,21 +31,44 @@ static struct mercury_cpu_status *cpu_entry(struct mercury_status *s, unsigned i
 	return &more[s->nr_cpus++];
 }
 
-/* "CPUID 61, EPT VIOLATION 5": the sum. A name may have spaces; the number is the last word. */
-static uint64_t sum_of_exits(const char *text)
+static bool add_reason(struct mercury_cpu_status *c, const char *name, size_t length,
+		       uint64_t count)
 {
-	uint64_t sum = 0;
+	struct mercury_count *more = realloc(c->reasons, (c->nr_reasons + 1) * sizeof(*more)),
+			     *last;
 
+	if (!more)
+		return false;
+	c->reasons = more;
+	last = &more[c->nr_reasons++];
+	snprintf(last->name, sizeof(last->name), "%.*s", (int)length, name);
+	last->count = count;
+	c->exits += count;
+	return true;
+}
+
+/* "CPUID 61, EPT VIOLATION 5": a name may have spaces; the number is the last word. */
+static bool exits_line(struct mercury_cpu_status *c, const char *text)
+{
+	text += strspn(text, " ");
 	while (*text) {
-		size_t length = strcspn(text, ",");
-		const char *number = text + length;
+		size_t length = strcspn(text, ","), name = length;
 
-		while (number > text && number[-1] != ' ')
-			number--;
-		sum += strtoull(number, NULL, 10);
-		text += length + (text[length] == ',');
+		while (name && text[name - 1] != ' ')
+			name--;
+		if (name && !add_reason(c, text, name - 1, strtoull(text + name, NULL, 10)))
+			return false;
+		text += length + strspn(text + length, ", ");
 	}
-	return sum;
+	return true;
+}
+
+static void events_line(struct mercury_cpu_status *c, const char *text)
+{
+	sscanf(text,
+	       "NMIs in root %" SCNu64 ", machine checks %" SCNu64 ", dropped writes %" SCNu64
+	       ", to native without a command %" SCNu64,
+	       &c->nmis_in_root, &c->machine_checks, &c->dropped_writes, &c->forced);
 }
 
 /* False: there is no memory. */
@@ -66,8 +89,10 @@ static bool cpu_line(struct mercury_status *s, const char *key, const char *valu
 		sscanf(value, "last %" SCNu64 " max %" SCNu64, &c->enter_last, &c->enter_max);
 	else if (!strcmp(kind, "leave"))
 		sscanf(value, "last %" SCNu64 " max %" SCNu64, &c->leave_last, &c->leave_max);
-	else if (!strcmp(kind, "exits"))
-		c->exits = sum_of_exits(value);
+	else if (!strcmp(kind, "events"))
+		events_line(c, value);
+	else if (!strcmp(kind, "exits") || !strcmp(kind, "traps"))
+		return exits_line(c, value);
 	return true;
 }
 
@@ -83,6 +108,8 @@ static bool line(struct mercury_status *s, const char *key, const char *value)
 	else if (!strcmp(key, "memory"))
 		sscanf(value, "used %" SCNu64 " KiB, allocated %" SCNu64 " KiB", &s->memory_used,
 		       &s->memory_allocated);
+	else if (!strcmp(key, "state check"))
+		copy(s->state_check, sizeof(s->state_check), value);
 	else if (!strcmp(key, "last error"))
 		copy(s->last_error, sizeof(s->last_error), value);
 	else
@@ -136,6 +163,10 @@ int mercury_status_read(struct mercury_status *status, struct mercury_problem *p
 
 void mercury_status_free(struct mercury_status *status)
 {
+	size_t i;
+
+	for (i = 0; i < status->nr_cpus; i++)
+		free(status->cpus[i].reasons);
 	free(status->cpus);
 	status->cpus = NULL;
 	status->nr_cpus = 0;

@@ -31,6 +31,10 @@ extern const unsigned int nr_commands;
 enum exit_status command_status(const struct options *options, int argc, char **argv);
 enum exit_status command_virtual(const struct options *options, int argc, char **argv);
 enum exit_status command_native(const struct options *options, int argc, char **argv);
+enum exit_status command_wait(const struct options *options, int argc, char **argv);
+enum exit_status command_state(const struct options *options, int argc, char **argv);
+enum exit_status command_log(const struct options *options, int argc, char **argv);
+enum exit_status command_metrics(const struct options *options, int argc, char **argv);
 enum exit_status command_snapshot(const struct options *options, int argc, char **argv);
 enum exit_status command_check(const struct options *options, int argc, char **argv);
 
@@ -39,5 +43,8 @@ void print_problem(const struct options *options, const struct mercury_problem *
 
 /* Words where there must be none: EXIT_USAGE, said. */
 enum exit_status no_arguments(int argc, char **argv);
+
+/* A word that `command` does not take: EXIT_USAGE, said. */
+enum exit_status wrong_word(const char *command, const char *word);
 
 #endif

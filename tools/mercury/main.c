@@ -12,6 +12,12 @@ const struct command commands[] = {
 	{ "native", "", "take it away again", false, command_native },
 	{ "check", "", "can this machine do it? If not: why, and what to do", false,
 	  command_check },
+	{ "wait", "MODE", "wait until the mode is native, or virtual", false, command_wait },
+	{ "state", "", "show the registers that a switch leaves as they were", false,
+	  command_state },
+	{ "log", "", "show what module and VMM have written to the kernel log", true, command_log },
+	{ "metrics", "FILE", "write the status for Prometheus to FILE, or to stdout", true,
+	  command_metrics },
 	{ "snapshot", "FILE", "write memory as it is now to FILE, an ELF core; - is stdout", true,
 	  command_snapshot },
 };
@@ -28,6 +34,8 @@ static void usage(FILE *to)
 	fputs("\n  --json           print one JSON object instead of text\n"
 	      "  --help           this text\n"
 	      "  --version        the version\n"
+	      "  --follow         log: and what is written from now on\n"
+	      "  --openmetrics    metrics: in the stricter format of that name\n"
 	      "  --range A-B      snapshot: only physical memory from A to B; may be repeated\n"
 	      "  --pool SIZE      snapshot: memory for pages that are written meanwhile\n"
 	      "  --on-full WHAT   snapshot: abort (default) when that is used up, or stall writers\n"
@@ -42,6 +50,12 @@ enum exit_status no_arguments(int argc, char **argv)
 		return EXIT_DONE;
 	fprintf(stderr, "mercury: '%s': %s takes no argument; see mercury --help\n", argv[1],
 		argv[0]);
+	return EXIT_USAGE;
+}
+
+enum exit_status wrong_word(const char *command, const char *word)
+{
+	fprintf(stderr, "mercury: '%s' means nothing to %s; see mercury --help\n", word, command);
 	return EXIT_USAGE;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* mercury virtual, mercury native. */
+/* mercury virtual, mercury native, mercury wait. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "command.h"
 
@@ -40,4 +41,18 @@ enum exit_status command_native(const struct options *options, int argc, char **
 	enum exit_status status = no_arguments(argc, argv);
 
 	return status ? status : set(options, false);
+}
+
+enum exit_status command_wait(const struct options *options, int argc, char **argv)
+{
+	struct mercury_problem problem;
+
+	if (argc != 2 || (strcmp(argv[1], "virtual") && strcmp(argv[1], "native"))) {
+		fputs("mercury: wait takes native or virtual; see mercury --help\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (!mercury_wait(!strcmp(argv[1], "virtual"), &problem))
+		return EXIT_DONE;
+	print_problem(options, &problem);
+	return problem.number == ENOENT ? EXIT_UNABLE : EXIT_FAILED;
 }

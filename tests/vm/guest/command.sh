@@ -43,7 +43,39 @@ ends 0 mercury check
 is "check foretells that it can" "$(verdict vt-x)" ok
 modprobe mercury-vmx
 ends 0 mercury status
+
+# refcnt: how many hold the module. held N: waits for it to be N, 10 s at most.
+held() {
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		[ "$(cat /sys/module/mercury_vmx/refcnt)" != "$1" ] || return 0
+		sleep 1
+	done
+	return 1
+}
+timeout 60 mercury wait virtual &
+waiter=$!
+timeout 60 mercury wait virtual &
+other=$!
+succeeds "who waits for virtual holds the module" held 2
+kill -INT "$other"
+wait "$other"
+is "a signal ends it" $? 1
+succeeds "and lets go" held 1
+is "it cannot be unloaded meanwhile" "$(rmmod mercury_vmx 2> /dev/null && echo gone)" ""
+succeeds "the other waits on" kill -0 "$waiter"
 ends 0 mercury virtual
+wait "$waiter"
+is "now it is" $? 0
+succeeds "nobody holds the module" held 0
+ends 0 mercury wait virtual
+ends 0 mercury metrics "$WORK/metrics"
+is "metrics: every CPU" "$(grep -c '^mercury_cpu_virtual.* 1$' "$WORK/metrics")" "$(nproc)"
+is "metrics: exits" "$(grep -c '^mercury_exits_total{cpu="0",reason="CPUID"} [1-9]' "$WORK/metrics")" 1
+mount -t debugfs debugfs /sys/kernel/debug 2> /dev/null
+ends 0 mercury state
+is "state: CR4 of each CPU" "$(grep -c ' machine  *CR4 ' "$WORK/output")" "$(nproc)"
+ends 0 mercury log
+like "log: from the load on" "$(cat "$WORK/output")" "*] mercury: loaded, backend vmx;*"
 succeeds "every CPU is a guest" hv --expect virtual
 is "status shows it for each CPU" "$(mercury status | grep -cE '^ +[0-9]+  virtual ')" "$(nproc)"
 like "and as JSON" "$(mercury status --json)" '*"mode":"virtual",*"cpus":\[*'
