@@ -164,6 +164,7 @@ test-long: install-deps
 
 test-deb: install-deps
 	$(Q)tests/deb/packages.test
+	$(Q)tests/deb/ansible.test
 
 bench-switch: install-deps
 	$(Q)tests/bench/switch

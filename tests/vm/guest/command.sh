@@ -44,6 +44,7 @@ is "check foretells that it can" "$(verdict vt-x)" ok
 modprobe mercury-vmx
 ends 0 mercury status
 
+# shellcheck disable=SC2317 # by succeeds
 # refcnt: how many hold the module. held N: waits for it to be N, 10 s at most.
 held() {
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
