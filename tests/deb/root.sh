@@ -3,7 +3,7 @@
 # A small Debian to install into, and the headers of every kernel that Debian 12 offers; both cached.
 
 # What the packages need, and what looks at them; nothing else.
-readonly ROOT_PACKAGES=dkms,gcc,libc6-dev,libjson-c5,make,nasm,pkgconf,libelf1
+readonly ROOT_PACKAGES=dkms,gcc,libc6-dev,libjson-c5,libncursesw6,make,nasm,pkgconf,libelf1
 readonly FLAVOURS='cloud-amd64 6.12-cloud-amd64 amd64 rt-amd64 6.12-amd64 6.12-rt-amd64'
 
 # sources: apt's files that name Debian itself, as this machine has them.
@@ -83,7 +83,7 @@ headers_make() {
 # root_prepare: sets ROOT, HEADERS and RELEASES.
 # shellcheck disable=SC2034 # read by whoever sources this
 root_prepare() {
-	ROOT=$CACHE_DIR/deb/root
+	ROOT=$CACHE_DIR/deb/root-$(cksum <<< "$ROOT_PACKAGES" | tr ' ' -)
 	HEADERS=$CACHE_DIR/deb/headers
 	mkdir -p "$CACHE_DIR/deb"
 	with_lock "$CACHE_DIR/deb/.lock" root_make "$ROOT" || return 1

@@ -31,6 +31,7 @@ extern const unsigned int nr_commands;
 enum exit_status command_status(const struct options *options, int argc, char **argv);
 enum exit_status command_virtual(const struct options *options, int argc, char **argv);
 enum exit_status command_native(const struct options *options, int argc, char **argv);
+enum exit_status command_top(const struct options *options, int argc, char **argv);
 enum exit_status command_wait(const struct options *options, int argc, char **argv);
 enum exit_status command_state(const struct options *options, int argc, char **argv);
 enum exit_status command_log(const struct options *options, int argc, char **argv);

@@ -12,6 +12,7 @@ const struct command commands[] = {
 	{ "native", "", "take it away again", false, command_native },
 	{ "check", "", "can this machine do it? If not: why, and what to do", false,
 	  command_check },
+	{ "top", "", "the same, live", false, command_top },
 	{ "wait", "MODE", "wait until the mode is native, or virtual", false, command_wait },
 	{ "state", "", "show the registers that a switch leaves as they were", false,
 	  command_state },
