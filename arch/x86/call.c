@@ -118,7 +118,7 @@ static enum mercury_error call_prepare(struct cpu *cpu, uint64_t arg0, uint64_t 
 static enum mercury_error call_audit(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
 	(void)arg0, (void)arg1;
-	return switch_vote(cpu, &cpu->state, &vo_native, chosen()->vo);
+	return switch_vote(cpu, &cpu->entering, &vo_native, chosen()->vo);
 }
 
 static enum mercury_error call_discard(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
@@ -130,7 +130,8 @@ static enum mercury_error call_discard(struct cpu *cpu, uint64_t arg0, uint64_t 
 static enum mercury_error call_enter(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
 	(void)arg0, (void)arg1;
-	return switch_execute(cpu, &cpu->state, &vo_native, chosen()->vo);
+	cpu->returns = &cpu->entering;
+	return switch_execute(cpu, &cpu->entering, &vo_native, chosen()->vo);
 }
 
 static enum mercury_error call_leave(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
@@ -142,7 +143,8 @@ static enum mercury_error call_leave(struct cpu *cpu, uint64_t arg0, uint64_t ar
 				  machine_p2m.foreign);
 	/* The module ends a snapshot first; a CPU that has to leave now writes unseen. */
 	snapshot_break();
-	return switch_execute(cpu, &cpu->state, chosen()->vo, &vo_native);
+	cpu->returns = &cpu->leaving;
+	return switch_execute(cpu, &cpu->leaving, chosen()->vo, &vo_native);
 }
 
 static enum mercury_error call_hidden(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
@@ -255,11 +257,14 @@ static bool takes_event(struct cpu *cpu, const struct state *s, struct event *ev
 
 void vmm_force_native(struct cpu *cpu)
 {
-	struct state *s = &cpu->state;
+	struct state *s = &cpu->leaving;
 	struct event event = { 0 };
 	bool takes;
 
+	/* What is not read has not changed since: the TSS, for one. */
+	*s = cpu->entering;
 	chosen()->read_state(cpu, s);
+	cpu->returns = s;
 	s->returns_result = false;
 	takes = takes_event(cpu, s, &event);
 	if (!native_can_return(cpu, s, takes ? &event : NULL)) {
@@ -311,7 +316,7 @@ _Noreturn void vmm_shut_down(struct cpu *cpu)
 _Noreturn void vmm_enter_failed(struct cpu *cpu)
 {
 	chosen()->vo->leave(cpu);
-	state_set_result(&cpu->state, MERCURY_E_ENTRY);
-	vo_native.load(cpu, &cpu->state);
+	state_set_result(cpu->returns, MERCURY_E_ENTRY);
+	vo_native.load(cpu, cpu->returns);
 	insn_stop();
 }

@@ -33,7 +33,7 @@
 enum cpu_task {
 	TASK_CALL,   /* a call of native Linux's, which can return an error                       */
 	TASK_EXIT,   /* a VM entry or exit: Linux's state is in the VMCS                          */
-	TASK_RETURN, /* the way to native: Linux's state is in cpu->state                         */
+	TASK_RETURN, /* the way to native: Linux's state is in *cpu->returns                      */
 	TASK_LAST,   /* an attempt to go back behind a failure                                    */
 	TASK_LOST,   /* Linux is told that what it did here is lost                               */
 };
@@ -71,7 +71,10 @@ struct cpu {
 	uint32_t waiting; /* PENDING_* that the guest cannot take yet                             */
 
 	struct descriptor_table_register linux_idt;
-	struct state state;
+	/* Two, so that what a leave read is known when the next enter writes: vmcs_write_state(). */
+	struct state entering, leaving;
+	struct state *returns; /* what goes native if the switch does not                         */
+	bool holds_leaving;    /* the VMCS's guest state is as `leaving` read it                  */
 	uint64_t gdt[VMM_GDT_ENTRIES];
 	struct tss64 tss;
 } __attribute__((aligned(16)));

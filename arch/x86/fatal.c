@@ -51,8 +51,8 @@ _Noreturn void vmm_fatal(struct cpu *cpu)
 	case TASK_RETURN:
 		cpu->task = TASK_LAST;
 		vmm_stop_virtual(cpu);
-		state_set_result(&cpu->state, MERCURY_E_FAULT);
-		vo_native.load(cpu, &cpu->state);
+		state_set_result(cpu->returns, MERCURY_E_FAULT);
+		vo_native.load(cpu, cpu->returns);
 		break;
 	case TASK_LAST:
 		break;

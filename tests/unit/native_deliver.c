@@ -215,7 +215,7 @@ static void without_a_handler(void **unused)
 {
 	const struct event event = { .vector = INTERRUPT };
 	struct cpu *cpu = fake_vmm_cpu();
-	struct state s = cpu->state, before;
+	struct state s = cpu->entering, before;
 
 	(void)unused;
 	s.cs.selector = USER_CS;
@@ -230,7 +230,7 @@ static void without_a_handler(void **unused)
 	s = before;
 	s.idtr = before.idtr = (struct descriptor_table_register){ 0xfff, UINT64_C(1) << 46 };
 	assert_false(native_deliver(cpu, &s, &event));
-	s.idtr = before.idtr = cpu->state.idtr;
+	s.idtr = before.idtr = cpu->entering.idtr;
 	s.tr.base = before.tr.base = UINT64_C(1) << 46;
 	assert_false(native_deliver(cpu, &s, &event));
 	assert_memory_equal(&s, &before, sizeof(s));

@@ -25,7 +25,7 @@ static int captured(void **unused)
 	fake_boot();
 	assert_int_equal(fake_gate(MERCURY_CALL_AUDIT, 0, 0), FAKE_RETURNED);
 	assert_int_equal(fake.error, MERCURY_E_OK);
-	state = fake_vmm_cpu()->state;
+	state = fake_vmm_cpu()->entering;
 	return 0;
 }
 

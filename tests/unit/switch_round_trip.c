@@ -213,6 +213,64 @@ static void changes_while_virtual_are_kept(void **unused)
 	round_trip();
 }
 
+static void steady(bool other)
+{
+	fake.cpu.dr7 = other ? 0x5ff : 0x400;
+	fake.cpu.gdtr.limit = 8 * (other ? 14 : 16) - 1;
+	fake_set_msr(MSR_IA32_DEBUGCTL, other ? 0x41 : 0);
+	fake_set_msr(MSR_IA32_SYSENTER_CS, other ? 0 : 0x10);
+	fake_set_msr(MSR_IA32_SYSENTER_ESP, other ? 0xfffffe0000008000 : 0xfffffe0000003000);
+	fake_set_msr(MSR_IA32_SYSENTER_EIP, other ? 0x1234 : 0xffffffff81000000);
+	fake_load_segment(&fake.cpu.ds, other ? 0x2b : 0);
+	fake_load_segment(&fake.cpu.es, other ? 0x2b : 0);
+	fake_load_segment(&fake.cpu.fs, other ? 8 * 12 + 3 : 0);
+	fake_load_segment(&fake.cpu.gs, other ? 0x2b : 0);
+	fake.cpu.fs.base = fake.cpu.gs.base = 0;
+	if (other)
+		fake_load_system(&fake.cpu.ldtr, 8 * 10);
+	else
+		fake.cpu.ldtr = (struct segment){ .ar = SEGMENT_AR_UNUSABLE };
+}
+
+static unsigned int vmwrites_of_enter(void)
+{
+	unsigned int n = 0, from = fake.ops;
+
+	enter_equal();
+	for (; from < fake.ops; from++)
+		n += fake.log[from].kind == OP_VMWRITE;
+	return n;
+}
+
+/*
+ * An enter writes what differs from what the last leave read: changed natively, changed while virtual
+ * and changed back natively, or behind a CPU that went native without a leave.
+ */
+static void what_differs_from_the_leave_is_written(void **unused)
+{
+	uint64_t cr4 = fake.cpu.cr4;
+	unsigned int all, few;
+
+	(void)unused;
+	steady(false);
+	all = vmwrites_of_enter();
+	leave_equal(cr4);
+	few = vmwrites_of_enter();
+	assert_in_range(few, 1, 40);
+	assert_in_range(all, few + 1, 60);
+	steady(true);
+	leave_equal(cr4);
+	steady(false);
+	enter_equal();
+	leave_equal(cr4);
+	steady(true);
+	enter_equal();
+	leave_equal(cr4);
+	assert_int_equal(fake_gate(MERCURY_CALL_PREPARE, 0, 0), FAKE_RETURNED);
+	assert_in_range(vmwrites_of_enter(), few + 10, 60);
+	leave_equal(cr4);
+}
+
 /* CR4.PGE off while virtual: the flush on leave must not leave it on. */
 static void pge_off_while_virtual(void **unused)
 {
@@ -311,6 +369,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(data_selectors_and_ldt, fresh),
 	cmocka_unit_test_setup(tr_limit_and_busy_bit, fresh),
 	cmocka_unit_test_setup(changes_while_virtual_are_kept, fresh),
+	cmocka_unit_test_setup(what_differs_from_the_leave_is_written, fresh),
 	cmocka_unit_test_setup(pge_off_while_virtual, fresh),
 	cmocka_unit_test_setup(sysenter_unchanged_is_not_written, fresh),
 	cmocka_unit_test_setup(sysenter_changed, fresh),

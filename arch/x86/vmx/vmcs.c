@@ -13,10 +13,16 @@
 /* Fields of struct state that one VMCS field holds each: F(vmcs field, member). */
 #define STATE_FIELDS(F)                                                                            \
 	F(GUEST_CR3, cr3)                                                                          \
-	F(GUEST_DR7, dr7)                                                                          \
 	F(GUEST_RSP, regs.rsp)                                                                     \
 	F(GUEST_RIP, rip)                                                                          \
 	F(GUEST_RFLAGS, rflags)                                                                    \
+	F(GUEST_INTERRUPTIBILITY, interruptibility)                                                \
+	F(GUEST_ACTIVITY_STATE, activity)                                                          \
+	F(GUEST_PENDING_DEBUG_EXCEPTIONS, pending_debug)
+
+/* The same, of those that are hardly ever other than at the last leave. */
+#define STATE_STEADY_FIELDS(F)                                                                     \
+	F(GUEST_DR7, dr7)                                                                          \
 	F(GUEST_DEBUGCTL, debugctl)                                                                \
 	F(GUEST_SYSENTER_CS, sysenter_cs)                                                          \
 	F(GUEST_SYSENTER_ESP, sysenter_esp)                                                        \
@@ -24,10 +30,7 @@
 	F(GUEST_GDTR_BASE, gdtr.base)                                                              \
 	F(GUEST_GDTR_LIMIT, gdtr.limit)                                                            \
 	F(GUEST_IDTR_BASE, idtr.base)                                                              \
-	F(GUEST_IDTR_LIMIT, idtr.limit)                                                            \
-	F(GUEST_INTERRUPTIBILITY, interruptibility)                                                \
-	F(GUEST_ACTIVITY_STATE, activity)                                                          \
-	F(GUEST_PENDING_DEBUG_EXCEPTIONS, pending_debug)
+	F(GUEST_IDTR_LIMIT, idtr.limit)
 
 /* Segment registers, four fields each: F(VMCS name, member). */
 #define STATE_SEGMENTS(F)                                                                          \
@@ -136,16 +139,25 @@ static bool write_control_registers(const struct state *s)
 bool vmcs_write_state(struct cpu *cpu, const struct state *s)
 {
 	bool ok = write_control_registers(s) & write_host_sysenter(cpu, s);
+	const struct state *has = &cpu->leaving;
+	bool all = !cpu->holds_leaving;
 
+	/* What the first of these changes is not known until a leave reads it. */
+	cpu->holds_leaving = false;
 #define WRITE(field, member) ok &= insn_vmwrite(VMCS_##field, s->member);
+#define WRITE_CHANGED(field, member)                                                               \
+	if (all || s->member != has->member)                                                       \
+		ok &= insn_vmwrite(VMCS_##field, s->member);
 #define WRITE_SEGMENT(name, member)                                                                \
-	ok &= insn_vmwrite(VMCS_GUEST_##name##_SELECTOR, s->member.selector);                      \
+	WRITE_CHANGED(GUEST_##name##_SELECTOR, member.selector)                                    \
 	ok &= insn_vmwrite(VMCS_GUEST_##name##_ACCESS_RIGHTS, s->member.ar);                       \
 	ok &= insn_vmwrite(VMCS_GUEST_##name##_LIMIT, s->member.limit);                            \
 	ok &= insn_vmwrite(VMCS_GUEST_##name##_BASE, s->member.base);
 	STATE_FIELDS(WRITE)
+	STATE_STEADY_FIELDS(WRITE_CHANGED)
 	STATE_SEGMENTS(WRITE_SEGMENT)
 #undef WRITE
+#undef WRITE_CHANGED
 #undef WRITE_SEGMENT
 	return ok;
 }
@@ -161,6 +173,7 @@ void vmcs_read_state(struct cpu *cpu, struct state *s)
 	s->regs = cpu->regs;
 #define READ(field, member) s->member = insn_vmread(VMCS_##field);
 	STATE_FIELDS(READ)
+	STATE_STEADY_FIELDS(READ)
 #undef READ
 	/* The hidden parts come back with the selectors; only these bases are Linux's MSRs. */
 #define READ_SELECTOR(name, member) s->member.selector = insn_vmread(VMCS_GUEST_##name##_SELECTOR);

@@ -168,6 +168,7 @@ static enum mercury_error vmx_on(struct cpu *cpu)
 static void set_warm(struct cpu *cpu, bool warm)
 {
 	cpu->warm = warm;
+	cpu->holds_leaving = false;
 	cpu_shared(cpu)->is_warm = warm;
 }
 
@@ -292,6 +293,7 @@ static void vmx_discard(struct cpu *cpu)
 static void vmx_capture(struct cpu *cpu, struct state *state)
 {
 	vmcs_read_state(cpu, state);
+	cpu->holds_leaving = state == &cpu->leaving;
 	event_take_back(cpu);
 	state->returns_result = true;
 }
