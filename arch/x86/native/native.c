@@ -115,14 +115,20 @@ static void load_tss(struct cpu *cpu, const struct descriptor_table_register *gd
 }
 
 /* In front of kexec Linux gives up its GDT; it needs no TSS any more then. */
-void native_load_tables(struct cpu *cpu, const struct descriptor_table_register *gdtr, uint16_t tr,
-			uint16_t ldtr)
+static inline void load_tables(struct cpu *cpu, const struct descriptor_table_register *gdtr,
+			       uint16_t tr, uint16_t ldtr)
 {
 	if (gdtr->limit >= (tr & SELECTOR_INDEX) + sizeof(uint64_t[2]) - 1)
 		load_tss(cpu, gdtr, tr);
 	insn_lgdt(gdtr);
 	if (!insn_lldt(ldtr))
 		insn_lldt(0);
+}
+
+void native_load_tables(struct cpu *cpu, const struct descriptor_table_register *gdtr, uint16_t tr,
+			uint16_t ldtr)
+{
+	load_tables(cpu, gdtr, tr, ldtr);
 }
 
 static enum mercury_error native_load(struct cpu *cpu, struct state *s)
@@ -136,7 +142,7 @@ static enum mercury_error native_load(struct cpu *cpu, struct state *s)
 	native_copy_root(cpu, s->cr3, NATIVE_KERNEL_HALF);
 	insn_write_cr3(cpu_transition_cr3(cpu));
 	native_load_control(s);
-	native_load_tables(cpu, &s->gdtr, s->tr.selector, s->ldtr.selector);
+	load_tables(cpu, &s->gdtr, s->tr.selector, s->ldtr.selector);
 	native_load_segments(s);
 	native_load_sysenter(cpu, s);
 	native_build_tail(s, &frame);
