@@ -87,6 +87,14 @@ FUNCTION insn_read_cr4
 	mov	rax, cr4
 	ret
 
+FUNCTION insn_read_dr6
+	mov	rax, dr6
+	ret
+
+FUNCTION insn_write_dr6
+	mov	dr6, rdi
+	ret
+
 FUNCTION insn_read_dr7
 	mov	rax, dr7
 	ret

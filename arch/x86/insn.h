@@ -32,6 +32,8 @@ uint64_t insn_read_cr0(void);
 uint64_t insn_read_cr2(void);
 uint64_t insn_read_cr3(void);
 uint64_t insn_read_cr4(void);
+uint64_t insn_read_dr6(void);
+void insn_write_dr6(uint64_t value);
 uint64_t insn_read_dr7(void);
 uint64_t insn_read_rflags(void);
 void insn_write_cr0(uint64_t value);

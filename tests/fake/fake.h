@@ -40,7 +40,7 @@ struct fake_cpu {
 
 /* clang-format off */
 #define FAKE_OPS(F)                                                                                \
-	F(CPUID) F(RDMSR) F(WRMSR) F(READ_CR) F(READ_DR7) F(READ_RFLAGS) F(CR0) F(CR3) F(CR4)      \
+	F(CPUID) F(RDMSR) F(WRMSR) F(READ_CR) F(READ_DR) F(WRITE_DR) F(READ_RFLAGS) F(CR0) F(CR3) F(CR4)      \
 	F(INVLPG) F(XSETBV) F(WBINVD) F(SGDT) F(SIDT) F(LGDT) F(LIDT) F(STR) F(SLDT) F(LTR)        \
 	F(LLDT) F(READ_SEGMENT) F(LOAD_SEGMENT) F(VMXON) F(VMXOFF) F(VMCLEAR) F(VMPTRLD)           \
 	F(VMWRITE) F(VMREAD) F(INVEPT) F(INVVPID) F(VMLAUNCH) F(VMRESUME) F(VMEXIT) F(TAIL)        \
@@ -148,7 +148,7 @@ struct fake {
 	int drop_flush; /* this flush and drop_flushes - 1 after it have no effect; FAKE_NEVER  */
 	int drop_flushes;
 	int flushes;
-	uint64_t cr2;
+	uint64_t cr2, dr6;
 	int event_at;   /* an event arrives behind this operation; FAKE_NEVER                     */
 	uint32_t event; /* PENDING_NMI or PENDING_MC                                              */
 	int fault_at;   /* the VMM takes an exception behind this operation; FAKE_NEVER           */

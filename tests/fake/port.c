@@ -123,9 +123,21 @@ uint64_t insn_read_cr4(void)
 	return fake.cpu.cr4;
 }
 
+uint64_t insn_read_dr6(void)
+{
+	fake_log(OP_READ_DR, 6, fake.dr6, true);
+	return fake.dr6;
+}
+
+void insn_write_dr6(uint64_t value)
+{
+	fake.dr6 = value;
+	fake_log(OP_WRITE_DR, 6, value, true);
+}
+
 uint64_t insn_read_dr7(void)
 {
-	fake_log(OP_READ_DR7, 0, fake.cpu.dr7, true);
+	fake_log(OP_READ_DR, 7, fake.cpu.dr7, true);
 	return fake.cpu.dr7;
 }
 

@@ -6,6 +6,7 @@
 #include "trap.h"
 #include "vmx/event.h"
 #include "x86/cr.h"
+#include "x86/msr.h"
 #include "x86/vector.h"
 #include "x86/vmx.h"
 
@@ -135,6 +136,27 @@ static void nmi_waits_behind_sti(void **unused)
 	assert_false(fake_field(VMCS_PRIMARY_PROC_CONTROLS) & bit);
 }
 
+/* So does the trap behind an instruction that is single-stepped, which an injection would drop. */
+static void nmi_waits_for_a_single_step(void **unused)
+{
+	(void)unused;
+	fake.cpu.gpr.rcx = 0x10a;
+	fake_set_msr(0x10a, 0);
+	fake_set_msr(MSR_IA32_DEBUGCTL, 0);
+	fake.cpu.rflags |= RFLAGS_TF;
+	fake.cpu.dr7 |= DR7_GD;
+	exit_with_nmi();
+	assert_int_equal(fake.injected, vmx_event(VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_DB));
+	assert_int_equal(fake.dr6, DR6_BS);
+	assert_int_equal(fake.cpu.dr7 & DR7_GD, 0);
+	assert_int_equal(fake.cpu.pending_debug, 0);
+	assert_true(window_is_on());
+	/* Its handler has been reached. */
+	fake.cpu.rflags &= ~(uint64_t)RFLAGS_TF;
+	assert_int_equal(fake_exit(VMX_REASON_NMI_WINDOW, 0, 0), FAKE_VIRTUAL);
+	assert_int_equal(fake.injected, NMI_EVENT);
+}
+
 /* An exception that the exit injects goes first. */
 static void nmi_waits_for_an_exception(void **unused)
 {
@@ -225,6 +247,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(plan_over_all_interruptibilities),
 	cmocka_unit_test_setup(nmi_in_root_is_injected, virtual_linux),
 	cmocka_unit_test_setup(nmi_waits_for_the_window, virtual_linux),
+	cmocka_unit_test_setup(nmi_waits_for_a_single_step, virtual_linux),
 	cmocka_unit_test_setup(nmi_waits_for_an_exception, virtual_linux),
 	cmocka_unit_test_setup(nmi_waits_behind_sti, virtual_linux),
 	cmocka_unit_test_setup(machine_check_goes_first, virtual_linux),

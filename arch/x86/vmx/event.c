@@ -2,6 +2,7 @@
 /* Event injection. NMIs are normally not intercepted; only one that hit the VMM itself comes here. */
 #include "event.h"
 #include "insn.h"
+#include "x86/cr.h"
 #include "x86/vector.h"
 #include "x86/vmx.h"
 
@@ -80,6 +81,33 @@ static void inject_or_wait(struct cpu *cpu, uint32_t event, uint32_t info)
 	cpu->waiting |= event;
 }
 
+/* May debug exceptions that are pending be delivered now? And is this entry's event not another one? */
+static bool debug_trap_is_next(void)
+{
+	const uint64_t waits = VMX_BLOCKING_STI | VMX_BLOCKING_MOV_SS;
+
+	return insn_vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) &&
+	       !(insn_vmread(VMCS_GUEST_INTERRUPTIBILITY) & waits) &&
+	       !(insn_vmread(VMCS_ENTRY_INTERRUPTION_INFO) & VMX_EVENT_VALID);
+}
+
+/*
+ * As the processor does it, before an NMI: an entry that injects one drops what is pending. SDM vol. 3,
+ * 27.7.3, Delivery of Pending Debug Exceptions after VM Entry; 18.2.3, Debug Status Register (DR6).
+ */
+static void inject_debug_trap(void)
+{
+	const uint64_t causes = VMX_PENDING_DEBUG_BS | X86_MASK64(3, 0);
+	uint64_t pending = insn_vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS);
+
+	insn_write_dr6(insn_read_dr6() | (pending & causes));
+	insn_vmwrite(VMCS_GUEST_DR7, insn_vmread(VMCS_GUEST_DR7) & ~(uint64_t)DR7_GD);
+	insn_vmwrite(VMCS_GUEST_DEBUGCTL,
+		     insn_vmread(VMCS_GUEST_DEBUGCTL) & ~(uint64_t)(DEBUGCTL_LBR | DEBUGCTL_BTF));
+	insn_vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+	event_inject_exception(VECTOR_DB, false, 0);
+}
+
 void vmx_inject_pending(struct cpu *cpu)
 {
 	uint32_t pending = __atomic_exchange_n(&cpu->pending, 0, __ATOMIC_RELAXED);
@@ -89,6 +117,8 @@ void vmx_inject_pending(struct cpu *cpu)
 		cpu->waiting |= pending;
 		return;
 	}
+	if (debug_trap_is_next())
+		inject_debug_trap();
 	if (pending & PENDING_MC)
 		inject_or_wait(cpu, PENDING_MC, vmx_event(VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_MC));
 	if (pending & PENDING_NMI)
