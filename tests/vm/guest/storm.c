@@ -112,6 +112,9 @@ static bool all_cpus_are(bool virtual, const cpu_set_t *cpus, size_t size)
 		if (!CPU_ISSET_S(cpu, size, cpus))
 			continue;
 		if (!move_to_cpu(cpu, size)) {
+			/* Offline by now, a CPU is in no mode; and it may go when we are there. */
+			if (errno == EINVAL || errno == EAGAIN)
+				continue;
 			fprintf(stderr, "storm: cannot run on cpu%d: %s\n", cpu, strerror(errno));
 			return false;
 		}
