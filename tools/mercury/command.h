@@ -31,6 +31,7 @@ extern const unsigned int nr_commands;
 enum exit_status command_status(const struct options *options, int argc, char **argv);
 enum exit_status command_virtual(const struct options *options, int argc, char **argv);
 enum exit_status command_native(const struct options *options, int argc, char **argv);
+enum exit_status command_bench(const struct options *options, int argc, char **argv);
 enum exit_status command_top(const struct options *options, int argc, char **argv);
 enum exit_status command_wait(const struct options *options, int argc, char **argv);
 enum exit_status command_state(const struct options *options, int argc, char **argv);
@@ -41,6 +42,9 @@ enum exit_status command_check(const struct options *options, int argc, char **a
 
 /* "mercury: WHAT" and, if there is one, the next step; on stderr, or as JSON on stdout. */
 void print_problem(const struct options *options, const struct mercury_problem *problem);
+
+/* What such a problem means: EXIT_UNABLE or EXIT_FAILED. */
+enum exit_status exit_for(const struct mercury_problem *problem);
 
 /* Words where there must be none: EXIT_USAGE, said. */
 enum exit_status no_arguments(int argc, char **argv);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The mercury command: finds the subcommand and takes the options out. */
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@ const struct command commands[] = {
 	{ "check", "", "can this machine do it? If not: why, and what to do", false,
 	  command_check },
 	{ "top", "", "the same, live", false, command_top },
+	{ "bench", "", "switch to and fro, and say what it costs", true, command_bench },
 	{ "wait", "MODE", "wait until the mode is native, or virtual", false, command_wait },
 	{ "state", "", "show the registers that a switch leaves as they were", false,
 	  command_state },
@@ -36,6 +38,7 @@ static void usage(FILE *to)
 	      "  --help           this text\n"
 	      "  --version        the version\n"
 	      "  --follow         log: and what is written from now on\n"
+	      "  --rounds N       bench: so many times to and fro; 100 if not given\n"
 	      "  --openmetrics    metrics: in the stricter format of that name\n"
 	      "  --range A-B      snapshot: only physical memory from A to B; may be repeated\n"
 	      "  --pool SIZE      snapshot: memory for pages that are written meanwhile\n"
@@ -58,6 +61,17 @@ enum exit_status wrong_word(const char *command, const char *word)
 {
 	fprintf(stderr, "mercury: '%s' means nothing to %s; see mercury --help\n", word, command);
 	return EXIT_USAGE;
+}
+
+enum exit_status exit_for(const struct mercury_problem *problem)
+{
+	switch (problem->number) {
+	case ENOENT:
+	case ENODEV:
+	case EOPNOTSUPP:
+		return EXIT_UNABLE;
+	}
+	return EXIT_FAILED;
 }
 
 void print_problem(const struct options *options, const struct mercury_problem *problem)

@@ -245,10 +245,7 @@ static enum exit_status run(const struct options *options, struct wanted *w)
 		if (!is_stdout && is_regular(fd))
 			unlink(w->path);
 		print_problem(options, &problem);
-		return problem.number == ENOENT || problem.number == ENODEV ||
-				       problem.number == EOPNOTSUPP ?
-			       EXIT_UNABLE :
-			       EXIT_FAILED;
+		return exit_for(&problem);
 	}
 	if (options->json)
 		print_json(&report, is_stdout ? stderr : stdout);

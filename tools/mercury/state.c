@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mercury state. */
-#include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -64,5 +63,5 @@ enum exit_status command_state(const struct options *options, int argc, char **a
 	json_object_put(object);
 	if (!failed)
 		return EXIT_DONE;
-	return problem.number == ENOENT ? EXIT_UNABLE : EXIT_FAILED;
+	return exit_for(&problem);
 }

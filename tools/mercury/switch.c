@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mercury virtual, mercury native, mercury wait. */
-#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +14,7 @@ static enum exit_status set(const struct options *options, bool is_virtual)
 
 	if (mercury_set_virtual(is_virtual, &problem)) {
 		print_problem(options, &problem);
-		return problem.number == ENOENT || problem.number == ENODEV ? EXIT_UNABLE :
-									      EXIT_FAILED;
+		return exit_for(&problem);
 	}
 	if (!options->json) {
 		printf("%s\n", mode);
@@ -54,5 +52,5 @@ enum exit_status command_wait(const struct options *options, int argc, char **ar
 	if (!mercury_wait(!strcmp(argv[1], "virtual"), &problem))
 		return EXIT_DONE;
 	print_problem(options, &problem);
-	return problem.number == ENOENT ? EXIT_UNABLE : EXIT_FAILED;
+	return exit_for(&problem);
 }

@@ -82,6 +82,10 @@ is "status shows it for each CPU" "$(mercury status | grep -cE '^ +[0-9]+  virtu
 like "and as JSON" "$(mercury status --json)" '*"mode":"virtual",*"cpus":\[*'
 ends 0 mercury check
 ends 0 mercury virtual
+ends 0 mercury bench --rounds 5
+is "bench: what each CPU's switches cost" \
+	"$(grep -cE "^(virtual|native) +$((5 * $(nproc))) +[1-9]" "$WORK/output")" 2
+succeeds "and the machine is virtual again" hv --expect virtual
 ends 0 mercury native
 succeeds "every CPU is native" hv --expect native
 ends 0 mercury check
