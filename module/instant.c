@@ -86,6 +86,7 @@ static bool all_stopped(const struct cpumask *silent)
 	return true;
 }
 
+/* Once all have stopped it has begun, though the pools may be full already: a reader is told then. */
 static bool try_once(struct mercury_snapshot *m)
 {
 	static struct cpumask silent;
@@ -94,7 +95,7 @@ static bool try_once(struct mercury_snapshot *m)
 	/* After the parameters. */
 	smp_store_release(&m->phase, MERCURY_SNAPSHOT_GATHERS);
 	mercury_each_cpu(stop_here, &silent);
-	if (READ_ONCE(m->phase) == MERCURY_SNAPSHOT_FROZEN && all_stopped(&silent))
+	if (all_stopped(&silent))
 		return true;
 	WRITE_ONCE(m->phase, MERCURY_SNAPSHOT_NONE);
 	return false;

@@ -36,13 +36,13 @@ modprobe mercury-vmx || exit 1
 tables=$(field tables)
 succeeds "to virtual" set_mode virtual
 
+# pivot's pages shall stay where they are.
+echo 0 > /proc/sys/vm/compact_unevictable_allowed
+
 # One instant; and the controls that are not.
 is "snapshots under load" "$(pivot device 50)" "50 snapshots, 0 torn, 0 moved, counting"
-torn=$(pivot device 50 unprotected)
-like "unprotected" "$torn" "50 snapshots, [1-9]*torn, 0 moved, counting"
-if [ "$(nproc)" -gt 1 ]; then
-	like "a plain read" "$(pivot plain 2000)" "2000 reads, [1-9]*torn"
-fi
+is "unprotected" "$(pivot device 50 unprotected)" "50 snapshots, 50 torn, 0 moved, counting"
+is "a plain read" "$(pivot plain 50)" "50 reads, 50 torn"
 
 # The command, from virtual and from native mode.
 pivot run > "$WORK/ranges" &
