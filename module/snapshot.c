@@ -367,7 +367,7 @@ static int stop_times(struct mercury_snapshot_stats *stats)
 			times[n++] = mercury_cpu_shared(cpu)->stopped;
 	sort(times, n, sizeof(*times), by_value, NULL);
 	if (n) {
-		stats->stop_median = times[n / 2];
+		stats->stop_median = times[(n - 1) / 2];
 		stats->stop_max = times[n - 1];
 	}
 	kvfree(times);

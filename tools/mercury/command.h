@@ -4,6 +4,7 @@
 #define MERCURY_COMMAND_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "mercury.h"
 
@@ -16,6 +17,7 @@ enum exit_status {
 
 struct options {
 	bool json;
+	FILE *to; /* for JSON: stdout, unless that takes something else                          */
 };
 
 /* One subcommand: its words behind the name are argv[1..argc), options taken out. */
@@ -40,7 +42,7 @@ enum exit_status command_metrics(const struct options *options, int argc, char *
 enum exit_status command_snapshot(const struct options *options, int argc, char **argv);
 enum exit_status command_check(const struct options *options, int argc, char **argv);
 
-/* "mercury: WHAT" and, if there is one, the next step; on stderr, or as JSON on stdout. */
+/* "mercury: WHAT" and, if there is one, the next step; on stderr, or as JSON on options->to. */
 void print_problem(const struct options *options, const struct mercury_problem *problem);
 
 /* What such a problem means: EXIT_UNABLE or EXIT_FAILED. */

@@ -43,6 +43,8 @@ static void usage(FILE *to)
 	      "  --range A-B      snapshot: only physical memory from A to B; may be repeated\n"
 	      "  --pool SIZE      snapshot: memory for pages that are written meanwhile\n"
 	      "  --on-full WHAT   snapshot: abort (default) when that is used up, or stall writers\n"
+	      "  --kernel-only    snapshot: without user, free, zero and cache pages, by makedumpfile\n"
+	      "  --compress       snapshot: in its format of compressed pages\n"
 	      "\nExit status: 0 done, 1 refused or failed, 2 wrong command line, 3 this machine\n"
 	      "cannot, or the module is not loaded.\n",
 	      to);
@@ -88,7 +90,8 @@ void print_problem(const struct options *options, const struct mercury_problem *
 	json_object_object_add(object, "error", json_object_new_string(problem->what));
 	json_object_object_add(object, "errno", json_object_new_int(problem->number));
 	json_object_object_add(object, "next", json_object_new_string(problem->next));
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	fprintf(options->to, "%s\n",
+		json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
 	json_object_put(object);
 }
 
@@ -125,7 +128,7 @@ static bool take_options(struct options *options, int *argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .json = false };
+	struct options options = { .to = stdout };
 	enum exit_status status;
 	unsigned int i;
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "filter.h"
 
 static volatile sig_atomic_t interrupted;
 
@@ -100,9 +101,15 @@ static void print_json(const struct mercury_snapshot_report *r, FILE *to)
 /* What of memory, and where to. */
 struct wanted {
 	const char *path;
+	bool kernel_only, compress;
 	struct mercury_range *ranges;
 	struct mercury_snapshot_options options;
 };
+
+static bool is_filtered(const struct wanted *w)
+{
+	return w->kernel_only || w->compress;
+}
 
 static int bad(const char *word, const char *why)
 {
@@ -156,6 +163,26 @@ static int parse_on_full(const char *word, struct wanted *w)
 	return 0;
 }
 
+/* An option without a value. */
+static bool take_flag(const char *word, struct wanted *w)
+{
+	w->kernel_only |= !strcmp(word, "--kernel-only");
+	w->compress |= !strcmp(word, "--compress");
+	return !strcmp(word, "--kernel-only") || !strcmp(word, "--compress");
+}
+
+/* makedumpfile goes through its input more than once, and looks the pages up in the kernel's own lists. */
+static int fits(const struct wanted *w)
+{
+	if (!w->path)
+		return bad("snapshot", "takes a FILE, or - for standard output");
+	if (is_filtered(w) && !strcmp(w->path, "-"))
+		return bad("-", "--kernel-only and --compress need a FILE");
+	if (w->kernel_only && w->ranges)
+		return bad("--kernel-only", "needs all of memory, not a --range");
+	return 0;
+}
+
 static int parse(int argc, char **argv, struct wanted *w)
 {
 	int i;
@@ -170,6 +197,8 @@ static int parse(int argc, char **argv, struct wanted *w)
 			w->path = word;
 			continue;
 		}
+		if (take_flag(word, w))
+			continue;
 		if (!value)
 			return bad(word, "takes a value");
 		i++;
@@ -184,71 +213,102 @@ static int parse(int argc, char **argv, struct wanted *w)
 		if (error)
 			return error;
 	}
-	return w->path ? 0 : bad("snapshot", "takes a FILE, or - for standard output");
+	return fits(w);
 }
 
 /* --- Together ------------------------------------------------------------------------------------- */
 
-static int open_output(const struct options *options, const struct wanted *w)
+/* What happened to the file is no matter of this machine's: 1, not -1. */
+static int failed(struct mercury_problem *problem, const char *path)
 {
-	const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
-	struct mercury_problem problem = { .next = "" };
-	int fd;
-
-	if (!strcmp(w->path, "-")) {
-		if (!isatty(STDOUT_FILENO))
-			return STDOUT_FILENO;
-		bad("-", "memory is not for a terminal: redirect it");
-		return -1;
-	}
-	/*
-	 * Memory is nobody else's business. Past the page cache: or each page that is written would take a
-	 * free one, whose old content is kept.
-	 */
-	fd = open(w->path, flags | O_DIRECT, 0600);
-	if (fd < 0 && errno == EINVAL)
-		fd = open(w->path, flags, 0600);
-	if (fd < 0) {
-		problem.number = errno;
-		snprintf(problem.what, sizeof(problem.what), "%s: %s", w->path, strerror(errno));
-		print_problem(options, &problem);
-	}
-	return fd;
+	*problem = (struct mercury_problem){ .number = errno };
+	snprintf(problem->what, sizeof(problem->what), "%s: %s", path, strerror(errno));
+	return 1;
 }
 
-static bool is_regular(int fd)
+/*
+ * Memory is nobody else's business. Past the page cache: or each page that is written would take a free
+ * one, whose old content is kept.
+ */
+static int open_file(const char *path)
+{
+	const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
+	int fd = open(path, flags | O_DIRECT, 0600);
+
+	return fd < 0 && errno == EINVAL ? open(path, flags, 0600) : fd;
+}
+
+/* A half file: nobody shall take it for a whole one. What is no file, like /dev/null, stays. */
+static void take_away(const char *path)
 {
 	struct stat s;
 
-	return !fstat(fd, &s) && S_ISREG(s.st_mode);
+	if (!stat(path, &s) && S_ISREG(s.st_mode))
+		unlink(path);
+}
+
+static int write_file(const char *path, const struct wanted *w,
+		      struct mercury_snapshot_report *report, struct mercury_problem *problem)
+{
+	int fd = open_file(path), result;
+
+	if (fd < 0)
+		return failed(problem, path);
+	result = mercury_snapshot(&w->options, fd, report, problem);
+	if (close(fd) && !result)
+		result = failed(problem, path);
+	if (result)
+		take_away(path);
+	return result;
+}
+
+/* The whole image lies beside the file meanwhile. */
+static int write_filtered(const struct wanted *w, struct mercury_snapshot_report *report,
+			  struct mercury_problem *problem)
+{
+	char *whole;
+	int result;
+
+	if (filter_check(problem))
+		return -1;
+	if (asprintf(&whole, "%s.whole", w->path) < 0)
+		return failed(problem, w->path);
+	result = write_file(whole, w, report, problem);
+	if (!result) {
+		result = filter_image(whole, w->path, w->kernel_only, w->compress, problem);
+		take_away(whole);
+		if (result)
+			take_away(w->path);
+	}
+	free(whole);
+	return result;
+}
+
+static int write_image(const struct wanted *w, struct mercury_snapshot_report *report,
+		       struct mercury_problem *problem)
+{
+	if (!strcmp(w->path, "-"))
+		return mercury_snapshot(&w->options, STDOUT_FILENO, report, problem);
+	return is_filtered(w) ? write_filtered(w, report, problem) :
+				write_file(w->path, w, report, problem);
 }
 
 static enum exit_status run(const struct options *options, struct wanted *w)
 {
 	struct mercury_snapshot_report report;
 	struct mercury_problem problem;
-	int fd = open_output(options, w), result;
-	bool is_stdout = fd == STDOUT_FILENO;
 	uint64_t percent = 0;
+	int result;
 
-	if (fd < 0)
-		return EXIT_FAILED;
 	w->options.progress = progress;
 	w->options.data = isatty(STDERR_FILENO) ? &percent : NULL;
-	result = mercury_snapshot(&w->options, fd, &report, &problem);
-	if (!result && !is_stdout && close(fd)) {
-		result = -1;
-		problem = (struct mercury_problem){ .number = errno };
-		snprintf(problem.what, sizeof(problem.what), "%s: %s", w->path, strerror(errno));
-	}
+	result = write_image(w, &report, &problem);
 	if (result) {
-		if (!is_stdout && is_regular(fd))
-			unlink(w->path);
 		print_problem(options, &problem);
 		return exit_for(&problem);
 	}
 	if (options->json)
-		print_json(&report, is_stdout ? stderr : stdout);
+		print_json(&report, options->to);
 	else
 		print_text(&report);
 	return EXIT_DONE;
@@ -256,12 +316,20 @@ static enum exit_status run(const struct options *options, struct wanted *w)
 
 enum exit_status command_snapshot(const struct options *options, int argc, char **argv)
 {
+	struct options own = *options;
 	struct wanted w = { .path = NULL };
 	enum exit_status status = EXIT_USAGE;
 
 	if (!parse(argc, argv, &w)) {
-		catch_signals();
-		status = run(options, &w);
+		/* Where the image goes nothing else does. */
+		if (!strcmp(w.path, "-"))
+			own.to = stderr;
+		if (!strcmp(w.path, "-") && isatty(STDOUT_FILENO)) {
+			bad("-", "memory is not for a terminal: redirect it");
+		} else {
+			catch_signals();
+			status = run(&own, &w);
+		}
 	}
 	free(w.ranges);
 	return status;
