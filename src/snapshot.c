@@ -16,8 +16,16 @@ static struct {
 	uint64_t directory, patience, end;
 	uint32_t kept_max, nr_ram;
 	struct mercury_range ram[MERCURY_SNAPSHOT_RAM];
-	uint64_t stalled_since; /* 0: nobody waits                                                */
+	uint32_t kept_user; /* of kept_max, those that processes can have                         */
+	uint64_t kernel_since; /* when the kernel had to wait first; 0: it had not                */
+	uint64_t user_since, user_at; /* when a process had to, and where the reader was          */
 } snapshot;
+
+/* Who writes. */
+struct writer {
+	struct cpu *cpu;
+	bool is_user;
+};
 
 void snapshot_init(struct mercury_snapshot *shared, struct p2m *p2m)
 {
@@ -51,7 +59,9 @@ static void take_parameters(void)
 	snapshot.nr_ram = n < MERCURY_SNAPSHOT_RAM ? n : MERCURY_SNAPSHOT_RAM;
 	for (i = 0; i < snapshot.nr_ram; i++)
 		snapshot.ram[i] = meeting->ram[i];
-	snapshot.stalled_since = 0;
+	/* Who waits for the reader must not be the reader: the kernel does most of its work. */
+	snapshot.kept_user = snapshot.kept_max - (snapshot.patience ? snapshot.kept_max / 4 : 0);
+	snapshot.kernel_since = snapshot.user_since = 0;
 }
 
 /* The last one to come: all that were to come wait, so no CPU runs Linux now. */
@@ -169,27 +179,46 @@ static bool keep(struct cpu *cpu, uint32_t n, uint64_t gfn)
 	return true;
 }
 
-/* No page is left: is it time to give up? Until then Linux tries again, and takes interrupts. */
-static bool has_waited(void)
+static uint64_t since(uint64_t *when, uint64_t now)
 {
-	uint64_t now = machine_clock(), since;
+	uint64_t then = __atomic_load_n(when, __ATOMIC_RELAXED);
 
-	since = __atomic_load_n(&snapshot.stalled_since, __ATOMIC_RELAXED);
-	if (!since) {
-		__atomic_fetch_add(&meeting->stalled, 1, __ATOMIC_RELAXED);
-		__atomic_store_n(&snapshot.stalled_since, now, __ATOMIC_RELAXED);
-		since = now;
-	}
-	/* Who was first may have looked at the clock after us. */
-	return (int64_t)(now - since) >= (int64_t)snapshot.patience;
+	if (then)
+		return then;
+	__atomic_fetch_add(&meeting->stalled, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(when, now, __ATOMIC_RELAXED);
+	return now;
 }
 
-/* The next page of the lists, unless all are taken. */
-static bool take_next(uint32_t *n)
+/*
+ * No page is left for this writer: is it time to give up? Until then Linux tries again, and takes
+ * interrupts. A process can wait as long as the reader gets on; the kernel may hold what others need, and
+ * has its time once.
+ */
+static bool has_waited(bool is_user)
 {
+	uint64_t now = machine_clock(), frontier, then;
+
+	if (is_user) {
+		frontier = __atomic_load_n(&meeting->frontier, __ATOMIC_RELAXED);
+		if (__atomic_exchange_n(&snapshot.user_at, frontier, __ATOMIC_RELAXED) != frontier)
+			__atomic_store_n(&snapshot.user_since, 0, __ATOMIC_RELAXED);
+		then = since(&snapshot.user_since, now);
+	} else {
+		then = since(&snapshot.kernel_since, now);
+	}
+	/* Who was first may have looked at the clock after us. */
+	return (int64_t)(now - then) >= (int64_t)snapshot.patience;
+}
+
+/* The next page of the lists, unless all that this writer can have are taken. */
+static bool take_next(bool is_user, uint32_t *n)
+{
+	uint32_t end = is_user ? snapshot.kept_user : snapshot.kept_max;
+
 	*n = __atomic_load_n(&meeting->kept, __ATOMIC_RELAXED);
 	do {
-		if (*n >= snapshot.kept_max)
+		if (*n >= end)
 			return false;
 	} while (!__atomic_compare_exchange_n(&meeting->kept, n, *n + 1, false, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
@@ -207,29 +236,30 @@ static bool is_wanted(uint64_t gfn)
 
 static enum p2m_first_write first_write(uint64_t gfn, void *data)
 {
+	const struct writer *writer = data;
 	uint32_t n;
 
 	if (phase() != MERCURY_SNAPSHOT_FROZEN || !is_wanted(gfn))
 		return P2M_THAW;
-	if (!take_next(&n)) {
-		if (!has_waited())
+	if (!take_next(writer->is_user, &n)) {
+		if (!has_waited(writer->is_user))
 			return P2M_WAIT;
 		go(MERCURY_SNAPSHOT_FROZEN, MERCURY_SNAPSHOT_FULL);
 		return P2M_THAW;
 	}
-	__atomic_store_n(&snapshot.stalled_since, 0, __ATOMIC_RELAXED);
-	if (!keep(data, n, gfn))
+	if (!keep(writer->cpu, n, gfn))
 		go(MERCURY_SNAPSHOT_FROZEN, MERCURY_SNAPSHOT_BROKEN);
 	return P2M_THAW;
 }
 
-bool snapshot_first_write(struct cpu *cpu, uint64_t gfn)
+bool snapshot_first_write(struct cpu *cpu, uint64_t gfn, bool is_user)
 {
+	struct writer writer = { cpu, is_user };
 	enum mercury_error error;
 
 	if (!snapshot.p2m || !snapshot.p2m->frozen)
 		return false;
-	if (!p2m_thaw_write(snapshot.p2m, gfn, first_write, cpu, &error))
+	if (!p2m_thaw_write(snapshot.p2m, gfn, first_write, &writer, &error))
 		return false;
 	__atomic_fetch_add(&meeting->faults, 1, __ATOMIC_RELAXED);
 	if (pool_used() > meeting->tables_peak)

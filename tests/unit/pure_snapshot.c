@@ -111,8 +111,15 @@ static void write_to(uint64_t gfn)
 {
 	int faults = 0;
 
-	while (snapshot_first_write(NULL, gfn))
+	while (snapshot_first_write(NULL, gfn, false))
 		assert_in_range(faults++, 0, 4);
+}
+
+/* The same until it waits. */
+static void wait_at(uint64_t gfn, bool is_user)
+{
+	while (!meeting.stalled)
+		assert_true(snapshot_first_write(NULL, gfn, is_user));
 }
 
 static bool holds(uint32_t page, uint8_t value)
@@ -197,7 +204,7 @@ static void full_aborts(void **state)
 	assert_true(holds(FIRST_KEPT + 2, FIRST_KEPT + 2));
 }
 
-/* The writer comes again until the reader has passed, or its patience is over. */
+/* The kernel comes again until the reader has passed, or its patience is over. */
 static void full_stalls(void **state)
 {
 	(void)state;
@@ -205,35 +212,83 @@ static void full_stalls(void **state)
 	meeting.patience = 1000;
 	assert_int_equal(stop(), MERCURY_E_OK);
 	write_to(1);
-	while (!meeting.stalled)
-		assert_true(snapshot_first_write(NULL, 3));
-	assert_true(snapshot_first_write(NULL, 3));
+	wait_at(3, false);
+	assert_true(snapshot_first_write(NULL, 3, false));
 	assert_true(is_frozen(3));
 	meeting.frontier = 4 * PAGE;
 	write_to(3);
 	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FROZEN);
 	assert_false(is_frozen(3));
-	/* Now nobody reads. */
-	assert_true(snapshot_first_write(NULL, 5));
+	/* That the reader gets on gives it no more time: it may hold a lock. */
+	now += 600;
+	assert_true(snapshot_first_write(NULL, 5, false));
 	assert_true(is_frozen(5));
-	now += 1000;
-	assert_true(snapshot_first_write(NULL, 5));
+	meeting.frontier = 5 * PAGE;
+	now += 600;
+	assert_true(snapshot_first_write(NULL, 5, false));
 	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FULL);
 	assert_false(p2m.frozen);
+}
+
+/* A process waits as long as the reader gets on, and leaves the kernel a part of the pages. */
+static void processes_wait_first(void **state)
+{
+	uint64_t i;
+
+	(void)state;
+	prepare(4);
+	meeting.patience = 1000;
+	assert_int_equal(stop(), MERCURY_E_OK);
+	for (i = 1; i <= 3; i++)
+		while (snapshot_first_write(NULL, i, true))
+			;
+	assert_int_equal(meeting.kept, 3);
+	wait_at(10, true);
+	for (i = 4; i <= 8; i++) {
+		now += 900;
+		meeting.frontier = i * PAGE;
+		assert_true(snapshot_first_write(NULL, 10, true));
+		assert_true(is_frozen(10));
+	}
+	write_to(9);
+	assert_int_equal(meeting.kept, 4);
+	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FROZEN);
+	/* It does not get on. */
+	now += 1000;
+	assert_true(snapshot_first_write(NULL, 10, true));
+	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FULL);
+	assert_false(p2m.frozen);
+}
+
+/* Who would not wait has no use for what is left. */
+static void nothing_is_left_with_abort(void **state)
+{
+	uint64_t i;
+
+	(void)state;
+	assert_int_equal(stop(), MERCURY_E_OK);
+	for (i = 1; i <= 4; i++)
+		while (snapshot_first_write(NULL, i, true))
+			;
+	assert_int_equal(meeting.kept, 4);
+	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FROZEN);
 }
 
 /* Clocks of two CPUs: who was first to wait looked later. That is no reason to give up. */
 static void patience_with_clocks_apart(void **state)
 {
-	(void)state;
-	prepare(0);
-	meeting.patience = 1000;
-	assert_int_equal(stop(), MERCURY_E_OK);
-	while (!meeting.stalled)
-		assert_true(snapshot_first_write(NULL, 3));
-	now -= 2;
-	assert_true(snapshot_first_write(NULL, 3));
-	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FROZEN);
+	int user;
+
+	for (user = 0; user <= 1; user++) {
+		setup(state);
+		prepare(0);
+		meeting.patience = 1000;
+		assert_int_equal(stop(), MERCURY_E_OK);
+		wait_at(3, user);
+		now -= 2;
+		assert_true(snapshot_first_write(NULL, 3, user));
+		assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FROZEN);
+	}
 }
 
 /* No table for a split: over as well, and nothing stays protected. */
@@ -367,7 +422,7 @@ static void not_possible(void **state)
 	assert_int_equal(stop(), MERCURY_E_UNSUPPORTED);
 	snapshot_init(NULL, NULL);
 	assert_int_equal(stop(), MERCURY_E_UNSUPPORTED);
-	assert_false(snapshot_first_write(NULL, 3));
+	assert_false(snapshot_first_write(NULL, 3, false));
 	snapshot_break();
 	snapshot_end();
 }
@@ -380,7 +435,7 @@ static void unprotected(void **state)
 	assert_int_equal(stop(), MERCURY_E_OK);
 	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FROZEN);
 	assert_false(p2m.frozen);
-	assert_false(snapshot_first_write(NULL, 3));
+	assert_false(snapshot_first_write(NULL, 3, false));
 }
 
 /* A CPU writes unseen from now on: the next write anywhere gives everything back. */
@@ -401,6 +456,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(only_what_will_be_read_is_kept, setup),
 	cmocka_unit_test_setup(full_aborts, setup),
 	cmocka_unit_test_setup(full_stalls, setup),
+	cmocka_unit_test_setup(processes_wait_first, setup),
+	cmocka_unit_test_setup(nothing_is_left_with_abort, setup),
 	cmocka_unit_test_setup(patience_with_clocks_apart, setup),
 	cmocka_unit_test_setup(out_of_tables, setup),
 	cmocka_unit_test_setup(never_where_linux_may_not_write, setup),

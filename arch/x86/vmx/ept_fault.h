@@ -9,7 +9,7 @@
 struct cpu;
 
 /* Resolve a violation at page `pa`, so that the instruction can run again. False: cannot be. */
-bool ept_violation(struct cpu *cpu, uint64_t pa, bool is_write);
+bool ept_violation(struct cpu *cpu, uint64_t pa, bool is_write, bool is_user);
 
 /* The instruction that a dropped write belongs to is done: hide the page again. */
 void ept_stepped(struct cpu *cpu);

@@ -277,7 +277,7 @@ static enum answer exit_ept_violation(struct cpu *cpu)
 	uint64_t pa = insn_vmread(VMCS_GUEST_PHYSICAL_ADDRESS) & ~(PAGE_4K - 1);
 	bool vectoring = insn_vmread(VMCS_IDT_VECTORING_INFO) & VMX_EVENT_VALID;
 
-	if (!ept_violation(cpu, pa, q & VMX_QUAL_EPT_WRITE))
+	if (!ept_violation(cpu, pa, q & VMX_QUAL_EPT_WRITE, guest_cpl() == 3))
 		return UNKNOWN;
 	/* IRET had unblocked NMIs before its access faulted; it will be executed again. */
 	if (!vectoring && q & VMX_QUAL_EPT_NMI_UNBLOCKING)
