@@ -3,6 +3,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/printk.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 
 #include "mercury.h"
@@ -15,6 +16,10 @@ static char *ept = "auto";
 module_param(ept, charp, 0444);
 MODULE_PARM_DESC(ept, "use EPT under VT-x: auto (default), off (nothing is hidden then)");
 
+static unsigned int snapshot_gib = 1;
+module_param(snapshot_gib, uint, 0444);
+MODULE_PARM_DESC(snapshot_gib, "tables for a snapshot while so many GiB are written all over (1)");
+
 module_param_named(verify, mercury_verify, bool, 0644);
 MODULE_PARM_DESC(verify, "compare all of Linux's state across every switch (default 0)");
 
@@ -23,6 +28,11 @@ static bool usable;
 bool mercury_ept_wanted(void)
 {
 	return !strcmp(ept, "auto");
+}
+
+u64 mercury_snapshot_ram(void)
+{
+	return (u64)snapshot_gib * SZ_1G;
 }
 
 bool mercury_usable(void)

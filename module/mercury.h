@@ -19,6 +19,9 @@ struct seq_file;
 
 bool mercury_ept_wanted(void);
 
+/* Bytes of RAM for whose pages a snapshot has tables. */
+u64 mercury_snapshot_ram(void);
+
 /* Is there a backend in use? Its name, or "none". */
 bool mercury_usable(void);
 const char *mercury_backend(void);

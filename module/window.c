@@ -260,14 +260,16 @@ u64 mercury_ram_top(void)
 /* Spare tables: for what is touched above RAM, and for the splits that hiding needs. */
 #define POOL_SPARE 64
 
-/* For a snapshot, that splits what is written meanwhile: one table for each 2 MiB of RAM, of 1 GiB. */
-#define POOL_SNAPSHOT_MAX 512
-
-/* As if 2 MiB were the largest page: one table for each GiB of RAM, of at least 4 GiB. */
+/*
+ * As if 2 MiB were the largest page: one table for each GiB of RAM, of at least 4 GiB. And for a snapshot,
+ * that splits what is written meanwhile, one for each 2 MiB of RAM, as far as that is wanted and fits.
+ */
 static unsigned int pool_pages(u64 top)
 {
-	return POOL_SPARE + DIV_ROUND_UP_ULL(max_t(u64, top, SZ_4G), SZ_1G) +
-	       min_t(u64, top / CHUNK_SIZE, POOL_SNAPSHOT_MAX);
+	u64 least = POOL_SPARE + DIV_ROUND_UP_ULL(max_t(u64, top, SZ_4G), SZ_1G);
+	u64 room = MERCURY_POOL_MAX_PAGES - min_t(u64, least, MERCURY_POOL_MAX_PAGES);
+
+	return least + min3(top / CHUNK_SIZE, mercury_snapshot_ram() / CHUNK_SIZE, room);
 }
 
 static int by_address(const void *a, const void *b)

@@ -60,7 +60,7 @@ static void take_parameters(void)
 	for (i = 0; i < snapshot.nr_ram; i++)
 		snapshot.ram[i] = meeting->ram[i];
 	/* Who waits for the reader must not be the reader: the kernel does most of its work. */
-	snapshot.kept_user = snapshot.kept_max - (snapshot.patience ? snapshot.kept_max / 4 : 0);
+	snapshot.kept_user = snapshot.patience ? snapshot.kept_max / 2 : snapshot.kept_max;
 	snapshot.kernel_since = snapshot.user_since = 0;
 }
 
@@ -179,7 +179,8 @@ static bool keep(struct cpu *cpu, uint32_t n, uint64_t gfn)
 	return true;
 }
 
-static uint64_t since(uint64_t *when, uint64_t now)
+/* When the first of those that wait had to; 0 before. */
+static uint64_t waits_since(uint64_t *when, uint64_t now)
 {
 	uint64_t then = __atomic_load_n(when, __ATOMIC_RELAXED);
 
@@ -190,6 +191,15 @@ static uint64_t since(uint64_t *when, uint64_t now)
 	return now;
 }
 
+/* The reader has got on since a process had to wait: its time begins anew. */
+static void follow_reader(void)
+{
+	uint64_t at = __atomic_load_n(&meeting->frontier, __ATOMIC_RELAXED);
+
+	if (__atomic_exchange_n(&snapshot.user_at, at, __ATOMIC_RELAXED) != at)
+		__atomic_store_n(&snapshot.user_since, 0, __ATOMIC_RELAXED);
+}
+
 /*
  * No page is left for this writer: is it time to give up? Until then Linux tries again, and takes
  * interrupts. A process can wait as long as the reader gets on; the kernel may hold what others need, and
@@ -197,16 +207,11 @@ static uint64_t since(uint64_t *when, uint64_t now)
  */
 static bool has_waited(bool is_user)
 {
-	uint64_t now = machine_clock(), frontier, then;
+	uint64_t now = machine_clock(), then;
 
-	if (is_user) {
-		frontier = __atomic_load_n(&meeting->frontier, __ATOMIC_RELAXED);
-		if (__atomic_exchange_n(&snapshot.user_at, frontier, __ATOMIC_RELAXED) != frontier)
-			__atomic_store_n(&snapshot.user_since, 0, __ATOMIC_RELAXED);
-		then = since(&snapshot.user_since, now);
-	} else {
-		then = since(&snapshot.kernel_since, now);
-	}
+	if (is_user)
+		follow_reader();
+	then = waits_since(is_user ? &snapshot.user_since : &snapshot.kernel_since, now);
 	/* Who was first may have looked at the clock after us. */
 	return (int64_t)(now - then) >= (int64_t)snapshot.patience;
 }

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include "uapi/mercury_snapshot.h"
 
@@ -33,6 +34,9 @@ static const char usage[] =
 	"                                     Between the halves of each all pages are counted up.\n"
 	"       pivot run                     counts until it is killed; prints --range for each page\n"
 	"       pivot check FILE              the pages in the core FILE: is it of one instant?\n"
+	"       pivot dma DISK                a page that the disk writes to after the instant; wipes DISK\n"
+	"       pivot cost                    cycles: of the stop; of a page's first write, and of the next\n"
+	"       pivot scatter MIB             writes once in each 2 MiB that MIB of memory lie in\n"
 	"       pivot hold                    a snapshot until a line comes in; then what reading gives\n";
 
 struct page {
@@ -77,13 +81,10 @@ static void *count(void *argument)
 	return NULL;
 }
 
-static void start(void)
+static void allocate(void)
 {
-	pthread_t thread;
 	unsigned int i;
 
-	nr_threads = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
-	nr_threads = nr_threads < MAX_THREADS ? nr_threads : MAX_THREADS;
 	pages = mmap(NULL, sizeof(*pages) * PAGES, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (pages == MAP_FAILED)
@@ -93,6 +94,15 @@ static void start(void)
 		pages[i] = (struct page){ .magic = MAGIC, .index = i };
 	if (mlock(pages, sizeof(*pages) * PAGES))
 		die("mlock");
+}
+
+static void start(void)
+{
+	pthread_t thread;
+	unsigned int i;
+
+	nr_threads = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
+	nr_threads = nr_threads < MAX_THREADS ? nr_threads : MAX_THREADS;
 	for (i = 0; i < nr_threads; i++)
 		if (pthread_create(&thread, NULL, count, (void *)(uintptr_t)i))
 			die("pthread_create");
@@ -233,6 +243,109 @@ static int hold(void)
 	return 0;
 }
 
+static uint64_t write_time(unsigned int i)
+{
+	uint64_t start = __rdtsc();
+
+	__atomic_store_n(&pages[i].count, i, __ATOMIC_RELEASE);
+	return __rdtsc() - start;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The least of all: what nothing else has come between, such as an interrupt. */
+static int cost(void)
+{
+	uint64_t address[PAGES], stop = UINT64_MAX, first = UINT64_MAX, next = UINT64_MAX;
+	struct mercury_snapshot_stats stats;
+	unsigned int i, k;
+
+	locate(address);
+	for (k = 0; k < 10; k++) {
+		int fd = begin(address, false);
+
+		if (ioctl(fd, MERCURY_SNAPSHOT_STATS, &stats))
+			die("STATS");
+		stop = least(stop, stats.stop_max);
+		for (i = 0; i < PAGES; i++)
+			first = least(first, write_time(i));
+		for (i = 0; i < PAGES; i++)
+			next = least(next, write_time(i));
+		close(fd);
+	}
+	printf("stop %llu first %llu next %llu\n", (unsigned long long)stop,
+	       (unsigned long long)first, (unsigned long long)next);
+	return 0;
+}
+
+/* Each of the first writes to 2 MiB takes a table, though nothing of them is wanted in the image. */
+static int scatter(size_t mib)
+{
+	size_t n = (mib << 20) / PAGE, i, blocks = 0;
+	uint8_t *memory = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	uint64_t *entry = calloc(n, sizeof(*entry)), address[PAGES];
+	int pagemap = open("/proc/self/pagemap", O_RDONLY), fd;
+	static bool written[1 << 16];
+	struct mercury_snapshot_stats stats;
+	char byte;
+
+	if (memory == MAP_FAILED || !entry || pagemap < 0 ||
+	    pread(pagemap, entry, n * sizeof(*entry),
+		  (off_t)((uintptr_t)memory / PAGE * sizeof(*entry))) !=
+		    (ssize_t)(n * sizeof(*entry)))
+		die("memory");
+	locate(address);
+	fd = begin(address, false);
+	for (i = 0; i < n; i++) {
+		uint64_t block = entry[i] % (UINT64_C(1) << 55) / 512;
+
+		if (block >= sizeof(written) || written[block])
+			continue;
+		written[block] = true;
+		blocks++;
+		__atomic_store_n(&memory[i * PAGE], 1, __ATOMIC_RELEASE);
+	}
+	if (ioctl(fd, MERCURY_SNAPSHOT_STATS, &stats))
+		die("STATS");
+	printf("%zu of 2 MiB, %llu of %llu tables: ", blocks, (unsigned long long)stats.table_peak,
+	       (unsigned long long)stats.table_pages);
+	puts(pread(fd, &byte, 1, (off_t)address[0]) == 1 ? "read" : strerrorname_np(errno));
+	return 0;
+}
+
+/*
+ * Half a page comes from the disk after the instant. A disk controller writes it to memory by itself, and
+ * nobody is told.
+ */
+static int dma(const char *path)
+{
+	int disk = open(path, O_RDWR | O_DIRECT), fd;
+	uint8_t *page = (uint8_t *)pages, seen[PAGE];
+	uint64_t address[PAGES];
+	unsigned int i, newer = 0;
+
+	if (disk < 0)
+		die(path);
+	memset(page, 0x5a, PAGE);
+	if (pwrite(disk, page, PAGE, 0) != PAGE)
+		die(path);
+	memset(page, 0xa5, PAGE);
+	locate(address);
+	fd = begin(address, false);
+	if (pread(disk, page, PAGE / 2, 0) != PAGE / 2)
+		die(path);
+	if (pread(fd, seen, PAGE, (off_t)address[0]) != PAGE)
+		die("reading");
+	for (i = 0; i < PAGE; i++)
+		newer += seen[i] == 0x5a;
+	printf("%u of %u bytes are newer than the instant\n", newer, PAGE);
+	return 0;
+}
+
 /* --- By a core file ----------------------------------------------------------------------------- */
 
 static void __attribute__((noreturn)) run(void)
@@ -293,6 +406,13 @@ int main(int argc, char **argv)
 		return check(argv[2]);
 	if (argc < 2)
 		goto wrong;
+	allocate();
+	if (argc == 3 && !strcmp(argv[1], "dma"))
+		return dma(argv[2]);
+	if (!strcmp(argv[1], "cost"))
+		return cost();
+	if (!strcmp(argv[1], "scatter") && n)
+		return scatter(n);
 	start();
 	if (!strcmp(argv[1], "device") && n)
 		return by_device(n, argc > 3);

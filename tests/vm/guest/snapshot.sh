@@ -44,6 +44,12 @@ is "snapshots under load" "$(pivot device 50)" "50 snapshots, 0 torn, 0 moved, c
 is "unprotected" "$(pivot device 50 unprotected)" "50 snapshots, 50 torn, 0 moved, counting"
 is "a plain read" "$(pivot plain 50)" "50 reads, 50 torn"
 
+# What devices write is not seen.
+if [ -e /etc/mercury-vm/disk ]; then
+	is "a disk read tears a page" "$(pivot dma "$(cat /etc/mercury-vm/disk)")" \
+		"2048 of 4096 bytes are newer than the instant"
+fi
+
 # The command, from virtual and from native mode.
 pivot run > "$WORK/ranges" &
 counter=$!
