@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A snapshot: the module's device on one side, the core file on the other. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +19,9 @@
 #include "vmcore.h"
 
 #define PAGE UINT64_C(4096)
+
+/* __START_KERNEL_map: where the kernel's image is mapped, before phys_base is taken off. */
+#define KERNEL_MAP UINT64_C(0xffffffff80000000)
 
 /* Everything that is gathered before the file can be written. */
 struct snapshot {
@@ -39,8 +45,6 @@ static int failed(struct snapshot *s, const char *what)
 	} known[] = {
 		{ EAGAIN, "the CPUs could not all be stopped in time", "try again" },
 		{ EBUSY, "another snapshot is being taken", "wait until it is done" },
-		{ ENOSPC, "the pool for old contents is full: the snapshot is over",
-		  "give a larger --pool, a --range, or --on-full stall" },
 		{ ECANCELED, "the snapshot was ended: the mode changed, or the module goes", "" },
 		{ ENOENT, "there is no " MERCURY_SNAPSHOT_DEVICE, "modprobe mercury-vmx" },
 		{ EOPNOTSUPP, "without EPT no page can be protected",
@@ -54,6 +58,25 @@ static int failed(struct snapshot *s, const char *what)
 			return mercury_problem(s->problem, number, known[i].next, "%s",
 					       known[i].what);
 	return mercury_problem(s->problem, number, "", "%s: %s", what, strerror(number));
+}
+
+/* How far it came helps to choose a pool that is large enough. */
+static int pool_is_full(struct snapshot *s, uint64_t address)
+{
+	struct mercury_snapshot_stats stats;
+	bool tables;
+
+	if (ioctl(s->device, MERCURY_SNAPSHOT_STATS, &stats))
+		return failed(s, "asking for the snapshot's statistics");
+	tables = stats.pool_peak < stats.pool_pages && stats.table_peak == stats.table_pages;
+	return mercury_problem(s->problem, ENOSPC,
+			       tables ? "give a --range, or try when less is written" :
+					"give a larger --pool, a --range, or --on-full stall",
+			       "the pool for %s is full: the snapshot is over at %" PRIu64
+			       " MiB, with %" PRIu64 " pages kept; writers waited %" PRIu64
+			       " times",
+			       tables ? "tables" : "old contents", address >> 20,
+			       (uint64_t)stats.copied, (uint64_t)stats.stalled);
 }
 
 static int out_of_memory(struct snapshot *s)
@@ -73,7 +96,8 @@ static int read_memory(void *data, void *buffer, size_t size, uint64_t address)
 			continue;
 		if (n <= 0) {
 			errno = n ? errno : ENODATA;
-			return failed(s, "reading memory");
+			return errno == ENOSPC ? pool_is_full(s, address) :
+						 failed(s, "reading memory");
 		}
 		to += n;
 		size -= (size_t)n;
@@ -175,7 +199,7 @@ static int get_vmcoreinfo(struct snapshot *s)
 	free(text);
 	if (!found)
 		return 0;
-	s->vmcoreinfo = malloc(size);
+	s->vmcoreinfo = calloc(size + 1, 1);
 	if (!s->vmcoreinfo)
 		return out_of_memory(s);
 	/* By halves of pages: it comes again with the memory around it, and shall not be given up. */
@@ -187,6 +211,34 @@ static int get_vmcoreinfo(struct snapshot *s)
 	s->core.vmcoreinfo = s->vmcoreinfo;
 	s->core.vmcoreinfo_size = size;
 	return 0;
+}
+
+/*
+ * The kernel's own image has addresses of its own beside the direct map's: where it lies /proc/iomem
+ * tells, what is added to them the note. Tools that do not find it cannot walk page tables.
+ */
+static void get_kernel(struct snapshot *s)
+{
+	static const char key[] = "NUMBER(phys_base)=";
+	const char *base = s->vmcoreinfo ? memmem(s->vmcoreinfo, s->core.vmcoreinfo_size, key,
+						  sizeof(key) - 1) :
+					   NULL;
+	char *iomem = files_read("/proc/iomem"), *line;
+	unsigned long long start, end;
+
+	for (line = iomem; line && base; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, "%llx-%llx : Kernel", &start, &end) != 2 ||
+		    strncmp(line + strcspn(line, ":"), ": Kernel ", 9))
+			continue;
+		if (!s->core.kernel.end)
+			s->core.kernel.start = start;
+		s->core.kernel.end = (end + PAGE) / PAGE * PAGE;
+	}
+	free(iomem);
+	if (base)
+		s->core.kernel_map =
+			KERNEL_MAP - (uint64_t)strtoll(base + sizeof(key) - 1, NULL, 0);
 }
 
 static int get_dma(struct snapshot *s)
@@ -274,6 +326,7 @@ static int take(struct snapshot *s, int fd, struct mercury_snapshot_report *repo
 	start = seconds();
 	if (get_ranges(s) || choose_ranges(s) || get_cpus(s) || get_vmcoreinfo(s))
 		return -1;
+	get_kernel(s);
 	s->core.read = read_memory;
 	s->core.progress = s->options->progress;
 	s->core.data = s;

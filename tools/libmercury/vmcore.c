@@ -119,15 +119,15 @@ static void append_elf_header(struct buffer *b, size_t segments)
 	append(b, &header, sizeof(header));
 }
 
-static void append_range(struct buffer *b, const struct vmcore *core,
-			 const struct vmcore_range *range, uint64_t offset)
+static void append_range(struct buffer *b, const struct vmcore_range *range, uint64_t map,
+			 uint64_t offset)
 {
 	const uint64_t size = range->end - range->start;
 	const Elf64_Phdr header = {
 		.p_type = PT_LOAD,
 		.p_flags = PF_R | PF_W | PF_X,
 		.p_offset = offset,
-		.p_vaddr = core->direct_map + range->start,
+		.p_vaddr = map + range->start,
 		.p_paddr = range->start,
 		.p_filesz = size,
 		.p_memsz = size,
@@ -136,10 +136,48 @@ static void append_range(struct buffer *b, const struct vmcore *core,
 	append(b, &header, sizeof(header));
 }
 
+/* What of a range is the kernel's image; false: nothing. */
+static bool is_kernel(const struct vmcore *core, const struct vmcore_range *range,
+		      struct vmcore_range *part)
+{
+	part->start = range->start > core->kernel.start ? range->start : core->kernel.start;
+	part->end = range->end < core->kernel.end ? range->end : core->kernel.end;
+	return part->start < part->end;
+}
+
+/* All ranges as the direct map has them, and then, of the same bytes, those that are mapped twice. */
+static void append_ranges(struct buffer *b, const struct vmcore *core, uint64_t offset)
+{
+	struct vmcore_range part;
+	uint64_t at = offset;
+	size_t i;
+
+	for (i = 0; i < core->nr_ranges; i++) {
+		append_range(b, &core->ranges[i], core->direct_map, at);
+		at += core->ranges[i].end - core->ranges[i].start;
+	}
+	for (i = 0, at = offset; i < core->nr_ranges; i++) {
+		if (is_kernel(core, &core->ranges[i], &part))
+			append_range(b, &part, core->kernel_map,
+				     at + part.start - core->ranges[i].start);
+		at += core->ranges[i].end - core->ranges[i].start;
+	}
+}
+
+static size_t count_segments(const struct vmcore *core)
+{
+	size_t n = 1 + core->nr_ranges, i;
+	struct vmcore_range part;
+
+	for (i = 0; i < core->nr_ranges; i++)
+		n += is_kernel(core, &core->ranges[i], &part);
+	return n;
+}
+
 /* All that comes before memory, to a page's boundary. */
 static void build_head(struct buffer *b, const struct vmcore *core, const struct buffer *notes)
 {
-	const size_t segments = 1 + core->nr_ranges;
+	const size_t segments = count_segments(core);
 	const uint64_t at = sizeof(Elf64_Ehdr) + segments * sizeof(Elf64_Phdr);
 	const Elf64_Phdr note = {
 		.p_type = PT_NOTE,
@@ -148,15 +186,10 @@ static void build_head(struct buffer *b, const struct vmcore *core, const struct
 		.p_memsz = notes->size,
 		.p_align = 4,
 	};
-	uint64_t offset = (at + notes->size + PAGE - 1) / PAGE * PAGE;
-	size_t i;
 
 	append_elf_header(b, segments);
 	append(b, &note, sizeof(note));
-	for (i = 0; i < core->nr_ranges; i++) {
-		append_range(b, core, &core->ranges[i], offset);
-		offset += core->ranges[i].end - core->ranges[i].start;
-	}
+	append_ranges(b, core, (at + notes->size + PAGE - 1) / PAGE * PAGE);
 	append(b, notes->bytes, notes->size);
 	pad(b, PAGE);
 }
@@ -223,7 +256,7 @@ int vmcore_write(const struct vmcore *core, int fd, struct mercury_problem *prob
 	char *aligned;
 	int result;
 
-	if (core->nr_ranges >= PN_XNUM - 1)
+	if (count_segments(core) >= PN_XNUM)
 		return mercury_problem(problem, E2BIG, "give a --range",
 				       "memory has %zu ranges, more than a core file can list",
 				       core->nr_ranges);

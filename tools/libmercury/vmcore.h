@@ -26,6 +26,8 @@ struct vmcore {
 	const struct vmcore_range *ranges; /* ascending                                           */
 	size_t nr_ranges;
 	uint64_t direct_map; /* virtual address of physical address 0                             */
+	struct vmcore_range kernel; /* where the kernel's own image lies; end 0: not known        */
+	uint64_t kernel_map; /* virtual address of it minus physical                              */
 	const struct vmcore_cpu *cpus;
 	size_t nr_cpus;
 	const void *vmcoreinfo; /* the whole note as the kernel made it, or NULL                  */
@@ -44,8 +46,8 @@ struct vmcore {
 #define VMCORE_NOTE_DMA 0x444d41
 
 /*
- * Write it to `fd`, in whole pages from pages, as O_DIRECT wants it. 0, or -1 with `problem`: what writing gave, read() noted itself, ECANCELED if progress() said
- * so, EINVAL if vmcoreinfo is no note.
+ * Write it to `fd`, in whole pages from pages, as O_DIRECT wants it. 0, or -1 with `problem`: what writing
+ * gave, read() noted itself, ECANCELED if progress() said so, EINVAL if vmcoreinfo is no note.
  */
 int vmcore_write(const struct vmcore *core, int fd, struct mercury_problem *problem);
 
