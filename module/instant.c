@@ -6,11 +6,12 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
-#include <asm/irq_regs.h>
 #include <asm/msr.h>
 #include <asm/segment.h>
 #include <asm/tsc.h>
+#include <asm/unwind.h>
 
 #include "mercury.h"
 #include "window.h"
@@ -19,8 +20,26 @@
 
 static DEFINE_PER_CPU(struct mercury_stop, stops);
 
-/* The CPU that asks is not interrupted: it is here. What a debugger needs to walk its stack. */
-static noinline void here(struct pt_regs *regs)
+/* What our interrupt came upon; NULL: none did, the CPU that asks is just here. */
+static struct pt_regs *interrupted(void)
+{
+	struct unwind_state state;
+	struct pt_regs *regs;
+	bool partial;
+
+	if (!in_hardirq())
+		return NULL;
+	for (unwind_start(&state, current, NULL, NULL); !unwind_done(&state);
+	     unwind_next_frame(&state)) {
+		regs = unwind_get_entry_regs(&state, &partial);
+		if (regs && !partial)
+			return regs;
+	}
+	return NULL;
+}
+
+/* What a debugger needs to walk the caller's stack. */
+static __always_inline void here(struct pt_regs *regs)
 {
 	*regs = (struct pt_regs){
 		.ip = _THIS_IP_,
@@ -55,25 +74,17 @@ static void copy_registers(u64 *to, struct pt_regs *regs)
 	*to++ = selector;
 }
 
-static void keep_registers(struct mercury_stop *s)
-{
-	struct pt_regs own, *regs = get_irq_regs();
-
-	if (!regs) {
-		here(&own);
-		regs = &own;
-	}
-	copy_registers(s->regs, regs);
-	s->pid = current->pid;
-	s->was_there = true;
-}
-
+/* What was interrupted is looked for when the others do not wait any more: it is as it was. */
 static void stop_here(void *unused)
 {
 	struct mercury_stop *s = this_cpu_ptr(&stops);
+	struct pt_regs own;
 
-	keep_registers(s);
+	here(&own);
 	s->error = mercury_call(MERCURY_CALL_FREEZE, 0, 0);
+	copy_registers(s->regs, interrupted() ?: &own);
+	s->pid = current->pid;
+	s->was_there = true;
 }
 
 static bool all_stopped(const struct cpumask *silent)
