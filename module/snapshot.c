@@ -120,9 +120,11 @@ static int begin(void *data)
 
 static u64 pool_size(const struct mercury_snapshot_start *start)
 {
-	u64 most = ((u64)si_mem_available() << PAGE_SHIFT) / POOL_SHARE;
+	u64 available = max(si_mem_available(), 0L) << PAGE_SHIFT;
 
-	return start->pool_bytes ?: min(POOL_DEFAULT, most);
+	/* Linux shall not have to look for its last pages meanwhile: it would write all over them. */
+	return start->pool_bytes ? min(start->pool_bytes, available / 2) :
+				   min(POOL_DEFAULT, available / POOL_SHARE);
 }
 
 static bool is_sane(const struct mercury_snapshot_start *start)
