@@ -7,6 +7,7 @@
 #	make test		every test, from unit to booted kernel
 #	make test-long		the same, and every machine, kernel and number of CPUs
 #	make unit lint		parts of it
+#	make test-crash		a snapshot's image in crash and drgn; fetches the kernel's debug symbols
 #	make bench-switch	what a switch costs, as a table; KERNEL=6.12, CPU=MODEL, SMP="1 2"
 #	make bench-check	the same counts on one CPU against the recorded ones, with a verdict
 #	make bench-steps	where the instructions of a switch go, by function
@@ -37,7 +38,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
 .PHONY: all image module tools install install-module install-source \
-	deb install-deps run test test-long test-deb bench-switch bench-check bench-steps soak \
+	deb install-deps run test test-long test-deb test-crash bench-switch bench-check bench-steps soak \
 	unit lint format feature-table clean
 
 all: module
@@ -165,6 +166,9 @@ test-long: install-deps
 test-deb: install-deps
 	$(Q)tests/deb/packages.test
 	$(Q)tests/deb/ansible.test
+
+test-crash: install-deps
+	$(Q)tests/vm/crash
 
 bench-switch: install-deps
 	$(Q)tests/bench/switch

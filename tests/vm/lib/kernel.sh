@@ -127,3 +127,32 @@ kernel_prepare() {
 	KERNEL_BUILD=$KERNEL_ROOT/usr/src/linux-headers-$KERNEL_RELEASE
 	KERNEL_MODULES=$KERNEL_ROOT/lib/modules/$KERNEL_RELEASE
 }
+
+# kernel_debug_download DIR RELEASE
+kernel_debug_download() (
+	cd "$1" || return 1
+	kernel_apt apt-get download "linux-image-$2-dbg" >&2 && return
+	kernel_apt_update
+	kernel_apt apt-get download "linux-image-$2-dbg" >&2
+)
+
+# kernel_debug_unpack RELEASE: vmlinux with its debug symbols, whole or not at all. Under the lock.
+kernel_debug_unpack() {
+	local release=$1 to=$CACHE_DIR/kernels/$1/debug tmp
+
+	[[ -e $to ]] && return
+	say "fetching the debug symbols of $release, which are large"
+	tmp=$(mktemp -d "$CACHE_DIR/kernels/.new.XXXXXX") || return 1
+	kernel_debug_download "$tmp" "$release" &&
+		dpkg-deb --fsys-tarfile "$tmp"/*.deb |
+		tar -x -C "$tmp" "./usr/lib/debug/boot/vmlinux-$release" &&
+		mv -T "$tmp/usr/lib/debug/boot" "$to"
+	rm -rf "$tmp"
+	[[ -e $to ]]
+}
+
+# kernel_debug RELEASE: prints where its vmlinux with debug symbols is.
+kernel_debug() {
+	with_lock "$CACHE_DIR/kernels/.lock" kernel_debug_unpack "$1" &&
+		echo "$CACHE_DIR/kernels/$1/debug/vmlinux-$1"
+}
