@@ -11,6 +11,7 @@
 #include "cpu.h"
 #include "insn.h"
 #include "mercury/p2m.h"
+#include "ring1/port.h"
 #include "ring1/ring1.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
@@ -111,5 +112,8 @@ int main(void)
 	EMIT_OFFSET("RING1_COMPAT", struct ring1_cpu, compat)
 	EMIT_OFFSET("RING1_NMI_BLOCKED", struct ring1_cpu, nmi_blocked)
 	EMIT_OFFSET("RING1_ENTER", struct ring1_cpu, enter)
+	EMIT_OFFSET("INSN_STRING_ADDRESS", struct insn_string, address)
+	EMIT_OFFSET("INSN_STRING_COUNT", struct insn_string, count)
+	EMIT_OFFSET("INSN_STRING_FLAGS", struct insn_string, flags)
 	return 0;
 }

@@ -66,4 +66,7 @@ _Static_assert(VECTORS_WITH_ERROR_CODE == 0x00227d00, "8, 10 to 14, 17 and 21");
 #define ERROR_CODE_IDT			X86_BIT32(1)
 #define ERROR_CODE_TI			X86_BIT32(2)
 
+/* Error code of #PF. SDM vol. 3, 4.7, Page-Fault Exceptions */
+#define ERROR_CODE_PF_US		X86_BIT32(2)
+
 #endif

@@ -13,13 +13,17 @@
 
 struct fake_ring1 fake_ring1;
 
-/* entry.asm and port.asm: addresses that only have to be told apart. */
-const char ring1_entries[256 * 16], ring1_stubs[MERCURY_PAGE_SIZE];
-__asm__(".globl ring1_stub_syscall, ring1_stub_compat, ring1_stub_sysenter\n"
+/*
+ * entry.asm and port.asm: addresses that only have to be told apart. Weak: a test may link entry.asm.
+ */
+__attribute__((weak)) const char ring1_entries[256 * 16];
+__attribute__((weak)) const char ring1_stubs[MERCURY_PAGE_SIZE];
+__asm__(".weak ring1_stub_syscall, ring1_stub_compat, ring1_stub_sysenter\n"
 	"ring1_stub_syscall = ring1_stubs\n"
 	"ring1_stub_compat = ring1_stubs + 0x40\n"
 	"ring1_stub_sysenter = ring1_stubs + 0x80\n"
-	".globl ring1_exit_check, ring1_exit_iret, ring1_waits, ring1_waits_end\n"
+	".weak ring1_exit_check, ring1_exit_iret\n"
+	".globl ring1_waits, ring1_waits_end\n"
 	".section .rodata\n"
 	".balign 8\n"
 	"ring1_exit_check: .skip 0x60\n"
@@ -180,6 +184,38 @@ void insn_out(uint16_t port, unsigned int size, uint32_t value)
 	fake_ring1.port = port;
 	fake_ring1.port_size = size;
 	fake_ring1.port_value = value;
+}
+
+/* Reading gives one more each time; what is written is added up. */
+static bool string(struct insn_string *s, uint16_t port, unsigned int size, bool in)
+{
+	uint64_t step = s->flags & RFLAGS_DF ? -(uint64_t)size : size;
+	uint32_t value = 0;
+
+	fake_ring1.port = port;
+	fake_ring1.port_size = size;
+	for (; s->count; s->count--, s->address += step) {
+		if (is_bad(s->address, size))
+			return fault(VECTOR_PF, in ? 3 : 1, s->address);
+		if (in) {
+			memcpy((void *)s->address, &fake_ring1.port_value, size);
+			fake_ring1.port_value++;
+		} else {
+			memcpy(&value, (void *)s->address, size);
+			fake_ring1.port_value += value;
+		}
+	}
+	return true;
+}
+
+bool insn_ins_user_safe(struct insn_string *s, uint16_t port, unsigned int size)
+{
+	return string(s, port, size, true);
+}
+
+bool insn_outs_user_safe(struct insn_string *s, uint16_t port, unsigned int size)
+{
+	return string(s, port, size, false);
 }
 
 /* --- Waiting ---------------------------------------------------------------------------------- */

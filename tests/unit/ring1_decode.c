@@ -71,6 +71,9 @@ static const struct golden goldens[] = {
 	{ "in (%dx), %al", BYTES(0xec), INSN_IN, 1, 0, NONE },
 	{ "in (%dx), %ax", BYTES(0x66, 0xed), INSN_IN, 2, 0, NONE },
 	{ "out %eax, $0x80", BYTES(0xe7, 0x80), INSN_OUT, 4, 0, NONE },
+	{ "insb (%dx), (%rdi)", BYTES(0x6c), INSN_INS, 1, 0, NONE },
+	{ "rep insw (%dx), (%rdi)", BYTES(0x66, 0xf3, 0x6d), INSN_INS, 2, 0, NONE },
+	{ "outsl %gs:(%rsi), (%dx)", BYTES(0x65, 0x6f), INSN_OUTS, 4, 0, NONE },
 	{ "REX.W out %eax, (%dx)", BYTES(0x48, 0xef), INSN_OUT, 4, 0, NONE },
 };
 
@@ -222,6 +225,10 @@ static void in_32_bit_code_only_ports_are_known(void **unused)
 	assert_int_equal(i.size, 2);
 	assert_true(insn_decode(BYTES(0xe6, 0x80), false, &i));
 	assert_int_equal(i.port, 0x80);
+	assert_true(insn_decode(BYTES(0xf2, 0x6e), false, &i));
+	assert_int_equal(i.op, INSN_OUTS);
+	assert_true(i.repeated && i.memory.address_32);
+	assert_false(insn_decode(BYTES(0x67, 0x6e), false, &i));
 	assert_false(insn_decode(BYTES(0x48, 0xed), false, &i));
 	assert_false(insn_decode(BYTES(0x0f, 0x01, 0xf8), false, &i));
 }

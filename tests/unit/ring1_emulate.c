@@ -1,113 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What becomes of a trap out of ring 1: the emulator, events for Linux, NMIs. On the fake port. */
-#include "unit.h"
-
-#include "call.h"
-#include "fake.h"
 #include "ring1/decode.h"
-#include "ring1/ring1.h"
-#include "ring1_port.h"
-#include "x86/cr.h"
+#include "ring1_linux.h"
 #include "x86/msr.h"
-#include "x86/segment.h"
-#include "x86/vector.h"
-
-#define HANDLER(vector) (UINT64_C(0xffffffff81a00000) + 0x10 * (vector))
-#define SP0 0x4000 /* in Linux's memory */
-#define CODE 0x10300
-#define USER_CS 0x33
-#define USER_SS 0x2b
-#define USER_RIP UINT64_C(0x401000)
-
-static struct cpu *cpu(void)
-{
-	return fake_vmm_cpu();
-}
-
-static struct ring1_cpu *own(void)
-{
-	return ring1_cpu(cpu());
-}
-
-static struct ring1_frame *frame(void)
-{
-	return ring1_frame(cpu());
-}
-
-static void set_gate_to(uint64_t handler, unsigned int vector, unsigned int ist, unsigned int dpl)
-{
-	struct idt_gate *gate = (struct idt_gate *)linux_at(LINUX_IDT) + vector;
-
-	*gate = (struct idt_gate){ .offset_15_0 = handler & 0xffff,
-				   .selector = 0x10,
-				   .ist = ist,
-				   .access = SEGMENT_AR_P | SEGMENT_TYPE_INTERRUPT_GATE |
-					     dpl << SEGMENT_AR_DPL_SHIFT,
-				   .offset_31_16 = handler >> 16 & 0xffff,
-				   .offset_63_32 = handler >> 32 };
-}
-
-static void set_gate(unsigned int vector, unsigned int ist, unsigned int dpl)
-{
-	set_gate_to(HANDLER(vector), vector, ist, dpl);
-}
-
-/* Linux at CPL 1, about to execute what a test puts at CODE. */
-static int fresh(void **unused)
-{
-	struct tss64 *tss;
-	unsigned int i;
-
-	(void)unused;
-	fake_ring1_machine();
-	fake_boot();
-	for (i = 0; i < 256; i++)
-		set_gate(i,
-			 i == VECTOR_DF  ? 1 :
-			 i == VECTOR_NMI ? 2 :
-					   0,
-			 i == 3 || i == 0x80 ? 3 : 0);
-	tss = linux_at(LINUX_TSS);
-	tss->rsp[0] = (uint64_t)linux_at(SP0);
-	tss->io_map_base = 0xffff;
-	fake_ring1_enter();
-	frame()->rip = (uint64_t)linux_at(CODE);
-	return 0;
-}
-
-static void trap(unsigned int vector, uint64_t error_code)
-{
-	frame()->vector = vector;
-	frame()->error_code = error_code;
-	ring1_trap(frame());
-}
-
-#define EXECUTE(...)                                                                               \
-	do {                                                                                       \
-		static const uint8_t code[] = { __VA_ARGS__ };                                     \
-		memcpy(linux_at(CODE), code, sizeof(code));                                        \
-		trap(VECTOR_GP, 0);                                                                \
-	} while (0)
-
-#define assert_stepped(length) assert_int_equal(frame()->rip, (uint64_t)linux_at(CODE) + (length))
-
-static void assert_delivered(unsigned int vector)
-{
-	assert_int_equal(frame()->rip, HANDLER(vector));
-	assert_int_equal(frame()->cs, 0x81);
-	assert_int_equal(frame()->ss, 0x89);
-	assert_int_equal(frame()->rflags & (RFLAGS_IF | RFLAGS_TF | RFLAGS_NT), 0);
-	assert_int_equal(frame()->rflags & RFLAGS_IOPL, RING1_IOPL);
-}
-
-static void from_user(void)
-{
-	frame()->cs = USER_CS;
-	frame()->ss = USER_SS;
-	frame()->rip = USER_RIP;
-	frame()->rsp = UINT64_C(0x7fff0000);
-	frame()->rflags = RFLAGS_FIXED1 | RFLAGS_IF | RING1_IOPL;
-}
 
 /* --- Events ------------------------------------------------------------------------------------- */
 
@@ -623,69 +518,6 @@ static void a_known_instruction_with_the_other_fault_is_linuxs(void **unused)
 	assert_delivered(VECTOR_UD);
 }
 
-/* --- Ports -------------------------------------------------------------------------------------- */
-
-static void user_code(const uint8_t *code, size_t n)
-{
-	from_user();
-	memcpy(linux_at(CODE), code, n);
-	frame()->rip = (uint64_t)linux_at(CODE);
-	frame()->regs.rdx = 0x81;
-	frame()->regs.rax = UINT64_C(0x1122334455667788);
-}
-
-static void allow_port_81(void)
-{
-	struct tss64 *tss = linux_at(LINUX_TSS);
-	uint8_t *bitmap = (uint8_t *)tss + sizeof(*tss);
-
-	tss->io_map_base = sizeof(*tss);
-	memset(bitmap, 0xff, 0x100);
-	bitmap[0x81 / 8] &= ~(1 << 1);
-}
-
-static void a_port_that_linux_allows_is_read(void **unused)
-{
-	static const uint8_t in_al[] = { 0xec };
-
-	(void)unused;
-	allow_port_81();
-	fake_ring1.port_value = 0x5a;
-	user_code(in_al, 1);
-	trap(VECTOR_GP, 0);
-	assert_stepped(1);
-	assert_int_equal(fake_ring1.port, 0x81);
-	assert_int_equal(frame()->regs.rax, UINT64_C(0x112233445566775a));
-}
-
-static void a_port_that_linux_does_not_allow_is_gp(void **unused)
-{
-	static const uint8_t in_ax[] = { 0x66, 0xed }, in_al[] = { 0xec };
-
-	(void)unused;
-	allow_port_81();
-	user_code(in_ax, 2);
-	trap(VECTOR_GP, 0);
-	assert_delivered(VECTOR_GP);
-	((struct tss64 *)linux_at(LINUX_TSS))->io_map_base = 0xffff;
-	user_code(in_al, 1);
-	trap(VECTOR_GP, 0);
-	assert_delivered(VECTOR_GP);
-	assert_int_equal(fake_ring1.port, 0);
-}
-
-static void privileged_instructions_of_user_space_are_not_emulated(void **unused)
-{
-	static const uint8_t swapgs[] = { 0x0f, 0x01, 0xf8 };
-
-	(void)unused;
-	allow_port_81();
-	user_code(swapgs, 3);
-	trap(VECTOR_GP, 0);
-	assert_delivered(VECTOR_GP);
-	assert_int_equal(fake_ring1.swapgs, 0);
-}
-
 #define T(name) cmocka_unit_test_setup(name, fresh)
 static const struct CMUnitTest tests[] = {
 	T(an_interrupt_of_linux_looks_as_on_the_bare_machine),
@@ -723,9 +555,6 @@ static const struct CMUnitTest tests[] = {
 	T(sgdt_stores_linuxs),
 	T(what_is_not_known_is_forwarded_and_shown),
 	T(a_known_instruction_with_the_other_fault_is_linuxs),
-	T(a_port_that_linux_allows_is_read),
-	T(a_port_that_linux_does_not_allow_is_gp),
-	T(privileged_instructions_of_user_space_are_not_emulated),
 };
 
 UNIT_MAIN(tests)

@@ -282,6 +282,20 @@ static enum ring1_insn in_out(struct reader *r, const struct prefixes *p, uint8_
 	return opcode & 2 ? INSN_OUT : INSN_IN;
 }
 
+/* DX, and memory at the index register; 16-bit addresses are of no use to anybody. */
+static enum ring1_insn string_in_out(const struct prefixes *p, uint8_t opcode, bool long_mode,
+				     struct insn *insn)
+{
+	if (!long_mode && p->address_short)
+		return INSN_UNKNOWN;
+	insn->size = opcode & 1 ? (p->operand_16 ? 2 : 4) : 1;
+	insn->repeated = p->rep || p->repne;
+	insn->memory.address_32 = p->address_short || !long_mode;
+	insn->memory.fs = p->fs;
+	insn->memory.gs = p->gs;
+	return opcode & 2 ? INSN_OUTS : INSN_INS;
+}
+
 static enum ring1_insn mov_sreg(struct reader *r, const struct prefixes *p, struct insn *insn)
 {
 	struct modrm m = read_modrm(r);
@@ -315,6 +329,11 @@ static bool is_in_out(uint8_t opcode)
 	return (opcode & 0xfc) == 0xe4 || (opcode & 0xfc) == 0xec;
 }
 
+static bool is_string_in_out(uint8_t opcode)
+{
+	return (opcode & 0xfc) == 0x6c;
+}
+
 bool insn_decode(const uint8_t *bytes, size_t n, bool long_mode, struct insn *insn)
 {
 	struct reader r = { .bytes = bytes, .n = n };
@@ -329,6 +348,8 @@ bool insn_decode(const uint8_t *bytes, size_t n, bool long_mode, struct insn *in
 		return false;
 	if (is_in_out(opcode))
 		insn->op = in_out(&r, &p, opcode, insn);
+	else if (is_string_in_out(opcode))
+		insn->op = string_in_out(&p, opcode, long_mode, insn);
 	else if (long_mode)
 		insn->op = one_byte(&r, &p, opcode, insn);
 	insn->length = (uint8_t)r.at;

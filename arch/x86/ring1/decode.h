@@ -18,7 +18,8 @@
 	I(READ_CR) I(WRITE_CR) I(READ_DR) I(WRITE_DR) I(CLTS) I(SMSW) I(LMSW)                      \
 	I(INVLPG) I(INVPCID) I(INVD) I(WBINVD) I(HLT) I(CLAC) I(STAC) I(MONITOR) I(MWAIT)          \
 	I(SGDT) I(SIDT) I(LGDT) I(LIDT) I(SLDT) I(STR) I(LLDT) I(LTR) I(MOV_SREG)                  \
-	I(XSAVES) I(XRSTORS) I(XSETBV) I(RDTSC) I(RDTSCP) I(RDPMC) I(INT) I(UD2) I(IN) I(OUT)
+	I(XSAVES) I(XRSTORS) I(XSETBV) I(RDTSC) I(RDTSCP) I(RDPMC) I(INT) I(UD2) I(IN) I(OUT)          \
+	I(INS) I(OUTS)
 /* clang-format on */
 
 #define I(name) INSN_##name,
@@ -44,13 +45,14 @@ struct insn {
 	uint8_t reg;  /* number of the control, debug or segment register; INT: the vector       */
 	uint8_t gpr;  /* number of the general-purpose register, or INSN_NO_REG: memory          */
 	bool immediate; /* IN, OUT: the port is `port`, else in DX                                */
+	bool repeated;  /* INS, OUTS: REP, in either spelling                                     */
 	uint8_t port;
 	struct insn_memory memory;
 };
 
 /*
  * Tell what instruction begins at `bytes`, of which `n` can be read; `long_mode`: 64-bit code, else
- * 32-bit code, of which only IN and OUT are told. False: none of ours, or cut off.
+ * 32-bit code, of which only IN, OUT, INS and OUTS are told. False: none of ours, or cut off.
  */
 bool insn_decode(const uint8_t *bytes, size_t n, bool long_mode, struct insn *insn);
 

@@ -495,8 +495,7 @@ void emulate_step_over(struct cpu *cpu, struct ring1_frame *f, const struct insn
 	ring1_deliver(cpu, f, VECTOR_DB, 0);
 }
 
-/* The instruction faulted in the VMM's hands as it would have in Linux's. */
-static void raise_fault(struct cpu *cpu, struct ring1_frame *f)
+void emulate_raise_fault(struct cpu *cpu, struct ring1_frame *f)
 {
 	struct ring1_cpu *r = ring1_cpu(cpu);
 
@@ -528,7 +527,7 @@ bool ring1_emulate(struct cpu *cpu, struct ring1_frame *f)
 	case GONE:
 		return true;
 	case FAULT:
-		raise_fault(cpu, f);
+		emulate_raise_fault(cpu, f);
 		return true;
 	case RAISE_GP:
 		ring1_deliver(cpu, f, VECTOR_GP, 0);

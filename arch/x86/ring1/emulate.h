@@ -25,6 +25,9 @@ uint64_t emulate_address(const struct ring1_frame *f, const struct insn *i);
 /* Behind the instruction, with the single-step trap that comes there. */
 void emulate_step_over(struct cpu *cpu, struct ring1_frame *f, const struct insn *i);
 
+/* The fault of an instruction in the VMM's hands, ring1_cpu()->fault, is Linux's. */
+void emulate_raise_fault(struct cpu *cpu, struct ring1_frame *f);
+
 /* tables.c: descriptor tables, selectors, the machine status word */
 enum answer emulate_sgdt(struct cpu *cpu, struct ring1_frame *f, const struct insn *i);
 enum answer emulate_sidt(struct cpu *cpu, struct ring1_frame *f, const struct insn *i);

@@ -200,6 +200,44 @@ FUNCTION insn_out
 .one:	out	dx, al
 	ret
 
+; bool insn_ins_user_safe(struct insn_string *string, uint16_t port, unsigned int size), and
+; insn_outs_user_safe. %1: the instruction, %2: its index register. The processor itself counts, and
+; stops where memory faults.
+%macro STRING 2
+FUNCTION insn_%1_user_safe
+	mov	r8, rdi
+	mov	r9d, edx
+	mov	edx, esi
+	mov	r10, [r8 + INSN_STRING_FLAGS]
+	or	r10, RFLAGS_AC
+	mov	rcx, [r8 + INSN_STRING_COUNT]
+	mov	%2, [r8 + INSN_STRING_ADDRESS]
+	pushfq
+	or	[rsp], r10
+	popfq
+	cmp	r9d, 2
+	jb	.one
+	je	.two
+.four:	rep %1d
+	FIXUP	.four, .fault
+	jmp	.done
+.two:	rep %1w
+	FIXUP	.two, .fault
+	jmp	.done
+.one:	rep %1b
+	FIXUP	.one, .fault
+.done:	mov	eax, 1
+	jmp	.end
+.fault:	xor	eax, eax
+.end:	cld
+	mov	[r8 + INSN_STRING_COUNT], rcx
+	mov	[r8 + INSN_STRING_ADDRESS], %2
+	jmp	clear_ac
+%endmacro
+
+STRING ins, rdi
+STRING outs, rsi
+
 ; --- Waiting ----------------------------------------------------------------------------------------
 ;
 ; From .start on an NMI goes on at .end (ring1_event() asks ring1_waits): what it left in cpu->pending

@@ -36,6 +36,16 @@ uint64_t insn_rdtscp(uint32_t *aux);
 uint64_t insn_in(uint16_t port, unsigned int size);
 void insn_out(uint16_t port, unsigned int size, uint32_t value);
 
+/* What is left of an INS or OUTS of user space. */
+struct insn_string {
+	uint64_t address, count;
+	uint64_t flags; /* RFLAGS.DF, or 0                                                        */
+};
+
+/* REP INS, REP OUTS past SMAP, as far as they come without a fault. */
+bool insn_ins_user_safe(struct insn_string *string, uint16_t port, unsigned int size);
+bool insn_outs_user_safe(struct insn_string *string, uint16_t port, unsigned int size);
+
 /*
  * Wait for an interrupt, which ends in ring1_cpu()->woken, or for an NMI, which ends in cpu->pending:
  * with interrupts enabled, and without. A wake-up is never slept over.

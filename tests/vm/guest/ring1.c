@@ -5,8 +5,11 @@
  */
 #include <asm/ldt.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <linux/filter.h>
+#include <linux/perf_event.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,6 +20,7 @@
 #include <sys/io.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
 #include <sys/wait.h>
@@ -90,6 +94,91 @@ static void ports(void)
 	is("all ports can be used", signal_of(use_port_16), 0);
 	is("iopl(0)", iopl(0), 0);
 	is("and none can", signal_of(use_port), SIGSEGV);
+}
+
+/* --- Strings: the scratch register of the first serial port keeps what was written last --------------- */
+
+#define SCRATCH 0x3ff
+#define PAGE 4096
+#define LONG 300
+
+static void rep_outsb(const void *from, unsigned long count)
+{
+	asm volatile("rep outsb" : "+S"(from), "+c"(count) : "d"(SCRATCH) : "memory");
+}
+
+/* How many it says are left. */
+static unsigned long rep_insb(void *to, unsigned long count)
+{
+	asm volatile("rep insb" : "+D"(to), "+c"(count) : "d"(SCRATCH) : "memory");
+	return count;
+}
+
+static void *pages(int protection)
+{
+	return mmap(NULL, 2 * PAGE, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void outs_without_permission(void)
+{
+	rep_outsb("x", 1);
+}
+
+static void ins_into_the_kernel(void)
+{
+	rep_insb((void *)0xffffffff82000000, 1);
+}
+
+static void ins_beyond_user_space(void)
+{
+	rep_insb((void *)0x7ffffffff000, 1);
+}
+
+static void ins_read_only(void)
+{
+	rep_insb(pages(PROT_READ), 1);
+}
+
+static void outs_the_kernel(void)
+{
+	rep_outsb((void *)0xffffffff81000000, 1);
+}
+
+/* From the end to the beginning: the first byte is the last. */
+static void outs_down(const char *text)
+{
+	const char *at = text + strlen(text) - 1;
+	unsigned long count = strlen(text);
+
+	asm volatile("std\n rep outsb\n cld"
+		     : "+S"(at), "+c"(count)
+		     : "d"(SCRATCH)
+		     : "memory", "cc");
+}
+
+static void strings(void)
+{
+	char *memory = pages(PROT_READ | PROT_WRITE), want[LONG];
+	unsigned long left;
+
+	is("OUTS without permission is SIGSEGV", signal_of(outs_without_permission), SIGSEGV);
+	is("ioperm for a register that keeps what is written", ioperm(SCRATCH, 1, 1), 0);
+	rep_outsb("abc", 3);
+	is("OUTS writes up to the last", inb(SCRATCH), 'c');
+	outs_down("abc");
+	is("with DF set down to the first", inb(SCRATCH), 'a');
+	/* The second page is not there yet. */
+	left = rep_insb(memory + PAGE - LONG / 2, LONG);
+	memset(want, 'a', LONG);
+	is("INS reads all", left, 0);
+	is("into two pages", memcmp(memory + PAGE - LONG / 2, want, LONG), 0);
+	is("and no further", memory[PAGE + LONG / 2], 0);
+	is("INS to a page that is read only is SIGSEGV", signal_of(ins_read_only), SIGSEGV);
+	is("INS into the kernel is SIGSEGV", signal_of(ins_into_the_kernel), SIGSEGV);
+	is("INS beyond user space is SIGSEGV", signal_of(ins_beyond_user_space), SIGSEGV);
+	is("OUTS of the kernel is SIGSEGV", signal_of(outs_the_kernel), SIGSEGV);
+	is("nothing of which was written", inb(SCRATCH), 'a');
+	ioperm(SCRATCH, 1, 0);
 }
 
 /* --- Gates ---------------------------------------------------------------------------------------- */
@@ -297,14 +386,113 @@ static void filtered(void)
 	raise(SIGTERM);
 }
 
+/* Lets through what begins with y. */
+static int load_filter(void)
+{
+	struct bpf_insn code[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 6, .src_reg = 1 },
+		{ .code = BPF_LD | BPF_ABS | BPF_B, .imm = 0 },
+		{ .code = BPF_JMP | BPF_JNE | BPF_K, .off = 2, .imm = 'y' },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = -1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+				.insns = (uintptr_t)code,
+				.insn_cnt = sizeof(code) / sizeof(code[0]),
+				.license = (uintptr_t) "GPL" };
+
+	return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+}
+
+static unsigned int compiled_bytes(int program)
+{
+	struct bpf_prog_info info = { 0 };
+	union bpf_attr attr = { .info = { .bpf_fd = (unsigned int)program,
+					  .info_len = sizeof(info),
+					  .info = (uintptr_t)&info } };
+
+	return syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) ? 0 :
+									       info.jited_prog_len;
+}
+
+static void socket_filter(void)
+{
+	int ends[2], program = load_filter();
+	char got[8] = "";
+
+	is("a BPF program is loaded", program >= 0, 1);
+	is("and compiled", compiled_bytes(program) > 0, 1);
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends))
+		return;
+	is("it becomes a socket's filter",
+	   setsockopt(ends[1], SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)), 0);
+	send(ends[0], "no", 3, 0);
+	send(ends[0], "yes", 4, 0);
+	recv(ends[1], got, sizeof(got), MSG_DONTWAIT);
+	is("which filters", strcmp(got, "yes"), 0);
+}
+
+/* --- CR4.TSD, which the kernel sets and clears with each task switch ----------------------------------- */
+
+static void read_tsc_forbidden(void)
+{
+	prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
+	asm volatile("rdtsc" : : : "rax", "rdx");
+}
+
+static void read_tsc_allowed(void)
+{
+	prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
+	sched_yield();
+	prctl(PR_SET_TSC, PR_TSC_ENABLE, 0, 0, 0);
+	asm volatile("rdtsc" : : : "rax", "rdx");
+}
+
+static void time_stamps(void)
+{
+	is("RDTSC can be forbidden", signal_of(read_tsc_forbidden), SIGSEGV);
+	is("and allowed again", signal_of(read_tsc_allowed), 0);
+}
+
+/* --- Hardware counters, where the processor has some --------------------------------------------------- */
+
+static void counters(void)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_HARDWARE,
+					.size = sizeof(attr),
+					.config = PERF_COUNT_HW_INSTRUCTIONS,
+					.sample_period = 10000,
+					.exclude_hv = 1 };
+	int event = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+	uint64_t before = 0, after = 0;
+	volatile unsigned int i;
+
+	if (event < 0) {
+		printf("# no hardware counters here\n");
+		return;
+	}
+	is("the counter is read", read(event, &before, sizeof(before)), sizeof(before));
+	for (i = 0; i < 1000000; i++)
+		;
+	is("and again", read(event, &after, sizeof(after)), sizeof(after));
+	is("a million rounds of a loop were counted", after - before > 1000000, 1);
+	close(event);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	ports();
+	strings();
 	gates();
 	returns();
 	espfix();
 	is("a seccomp filter filters", signal_of(filtered), SIGTERM);
+	socket_filter();
+	time_stamps();
+	counters();
 	printf("1..%u\n", tests);
 	return failures != 0;
 }
