@@ -3,7 +3,8 @@
 #
 #	make			the image and the module for the running kernel
 #	make module KDIR=DIR	the module for the kernel whose build directory is DIR
-#	make run		boot a stock kernel in an emulator, go virtual, come back
+#	make run		boot a stock kernel in an emulator, go virtual, come back; with MACHINE=qemu or
+#				CPU=athlon64_venice without VT-x, in ring 1
 #	make test		every test, from unit to booted kernel
 #	make test-long		the same, and every machine, kernel and number of CPUs
 #	make unit lint		parts of it
@@ -147,13 +148,19 @@ deb:
 
 RUN_KERNEL ?= 6.1
 RUN_SMP ?= 2
+MACHINE ?= bochs
+# By default that of tests/vm/run; that of QEMU has 5-level paging, which ring 1 refuses.
+CPU ?=
+RUN_CPU = $(or $(CPU),$(RUN_CPU_$(MACHINE)))
+RUN_CPU_qemu := max,-la57
 
 install-deps:
 	$(Q)tests/vm/deps
 
 run: install-deps
 	$(Q)$(MAKE) -s -C tests/vm/guest
-	$(Q)MERCURY_PROGRESS=1 tests/vm/run --kernel $(RUN_KERNEL) --smp $(RUN_SMP) \
+	$(Q)MERCURY_PROGRESS=1 tests/vm/run --machine $(MACHINE) $(addprefix --cpu ,$(RUN_CPU)) \
+		--kernel $(RUN_KERNEL) --smp $(RUN_SMP) \
 		$(addprefix --add build/guest/,workload hv storm) \
 		--add tests/vm/guest/lib.sh --add tests/vm/guest/demo.sh -- sh /root/demo.sh
 

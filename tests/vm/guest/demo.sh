@@ -110,7 +110,7 @@ run sysctl mercury.mode=virtual || give_up
 run hv --expect virtual
 checkpoint 2
 run sysctl mercury.status
-run grep '^exits' /proc/mercury
+run grep -E '^(exits|traps)' /proc/mercury
 
 heading "Take it away again"
 run sysctl mercury.mode=native || give_up

@@ -23,7 +23,7 @@ is "the mode is native" "$(mode)" native
 is "there is no backend" "$(cat "$CTL/backend")" none
 like "status says why" "$(cat "$CTL/status")" "native, no backend: *$1*"
 like "so does /proc/mercury" "$(field "last error")" "*$1*"
-succeeds "so does the log" sh -c "dmesg | grep -F 'mercury: CPU 0, VT-x: $1'"
+succeeds "so does the log" sh -c "dmesg | grep 'mercury: ' | grep -F '$1'"
 
 attempt "sysctl mercury.mode=virtual" set_mode virtual
 attempt "virtual by /proc/mercury" sh -c "echo virtual > $PROC"
@@ -35,7 +35,7 @@ succeeds "the module goes" rmmod mercury_vmx
 
 dmesg -c > /dev/null
 attempt "modprobe backend=vmx" modprobe mercury-vmx backend=vmx
-succeeds "the log says why" sh -c "dmesg | grep -F 'mercury: CPU 0, VT-x: $1'"
+succeeds "the log says why" sh -c "dmesg | grep 'mercury: ' | grep -F '$1'"
 is "it leaves no files" "$(ls "$PROC" 2> /dev/null)" ""
 succeeds "every CPU is still native" hv --expect native
 finish

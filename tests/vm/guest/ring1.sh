@@ -37,6 +37,17 @@ hits() {
 	grep -c "mercury_probe" $TRACING/trace
 }
 
+# every_instruction FUNCTION: a probe on each, which the kernel then executes out of line; where none
+# begins it takes no probe.
+every_instruction() {
+	offset=0
+	while [ $offset -lt 144 ]; do
+		echo "p:every_$offset $1+$offset" >> $TRACING/kprobe_events
+		offset=$((offset + 1))
+	done 2> /dev/null
+	grep -c every_ $TRACING/kprobe_events
+}
+
 kernel_features() {
 	succeeds "a module is loaded" modprobe msr
 	succeeds "and taken away" rmmod msr
@@ -46,6 +57,16 @@ kernel_features() {
 	put 0 $TRACING/events/kprobes/mercury_probe/enable
 	succeeds "it was hit" test "$(hits)" -gt 0
 	succeeds "it is taken away" put "" $TRACING/kprobe_events
+	# INVLPG, INVPCID
+	probed=$(every_instruction native_flush_tlb_one_user)
+	succeeds "a function that traps is probed at each of its instructions" \
+		test "$probed" -gt 10
+	succeeds "the probes are armed" put 1 $TRACING/events/kprobes/enable
+	succeeds "pages are mapped and unmapped" workload --only remap --rounds 20
+	put 0 $TRACING/events/kprobes/enable
+	hit=$(grep -o "every_[0-9]*" $TRACING/trace | sort -u | grep -c .)
+	succeeds "$hit of $probed were hit" test "$hit" -gt 10
+	succeeds "they are taken away" put "" $TRACING/kprobe_events
 	succeeds "the function tracer traces the whole kernel" put function $TRACING/current_tracer
 	true | cat
 	succeeds "and finds calls" test "$(head -n 2000 $TRACING/trace | wc -l)" -gt 1000
@@ -53,7 +74,8 @@ kernel_features() {
 	for value in 1 0 1 0; do
 		succeeds "a static key is $value" put $value /proc/sys/kernel/sched_schedstats
 	done
-	succeeds "the BPF compiler is on" put 1 /proc/sys/net/core/bpf_jit_enable
+	succeeds "tracepoints are on" put 1 $TRACING/events/sched/enable
+	succeeds "and off" put 0 $TRACING/events/sched/enable
 }
 
 # Off and on in turn; what is virtual stays it.
@@ -79,6 +101,7 @@ nmis() {
 }
 
 mount -t tracefs tracefs $TRACING 2> /dev/null
+succeeds "the BPF compiler is on" put 1 /proc/sys/net/core/bpf_jit_enable
 user_space native
 succeeds "the module loads" modprobe mercury-vmx verify=1 "$@"
 is "the backend is ring1" "$(cat $CTL/backend)" ring1
@@ -92,6 +115,7 @@ user_space virtual
 kernel_features
 hotplug
 nmis
+like "idle CPUs wait in HLT or MWAIT" "$(field "traps cpu0")" "*HLT, MWAIT*"
 is "the emulator knew all it met" "$(field "unknown cpu0")$(field "unknown cpu1")" ""
 sed -n '/^traps/p; /^unknown/p' $PROC | sed 's/^/# /'
 succeeds "it goes native" set_mode native

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,11 +15,12 @@
 #define PROC_FILE "/proc/mercury"
 
 static const char usage[] =
-	"usage: storm [--check-every K] [--pause US] [--seconds S] N\n"
+	"usage: storm [--check-every K] [--pause US] [--seconds S] [--first] N\n"
 	"  Switches N times between native and virtual by writing to " PROC_FILE
 	", and after every\n"
 	"  K-th switch (default 1; 0: only at the end) asks every CPU by CPUID which it is. Between\n"
-	"  two switches it sleeps US microseconds (default 0). After S seconds it ends early.\n"
+	"  two switches it sleeps US microseconds (default 0). After S seconds it ends early. --first:\n"
+	"  before all other work, which has the pauses, instead of in turn with it.\n"
 	"  Exit status: 0 if all switched, 1 at the first error, 2: bad arguments.\n";
 
 static unsigned long check_every = 1, pause_us, seconds_at_most;
@@ -43,15 +45,19 @@ static unsigned long parse_arguments(int argc, char **argv)
 		{ "check-every", required_argument, NULL, 'k' },
 		{ "pause", required_argument, NULL, 'p' },
 		{ "seconds", required_argument, NULL, 's' },
+		{ "first", no_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
 	unsigned long switches;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) > 0 && option != '?')
-		*(option == 'k' ? &check_every :
-		  option == 'p' ? &pause_us :
-				  &seconds_at_most) = parse_number(optarg);
+		if (option == 'f')
+			setpriority(PRIO_PROCESS, 0, -20);
+		else
+			*(option == 'k' ? &check_every :
+			  option == 'p' ? &pause_us :
+					  &seconds_at_most) = parse_number(optarg);
 	if (option == -1 && argc == optind + 1) {
 		switches = parse_number(argv[optind]);
 		if (switches)

@@ -16,12 +16,24 @@ case " $* " in
 *" ept=off "*) like "status says that nothing is hidden" "$(cat $CTL/status)" "native, ready on *nothing hidden*" ;;
 esac
 
-# The load outlasts the switches: it ends when it is told to.
+# wait_for REGEX: a line of the load's; not if it ends.
+wait_for() {
+	until grep -q "$1" "$WORK/load" || ! kill -0 "$load" 2> /dev/null; do
+		sleep 0.1
+	done
+}
+
+# The load outlasts the switches: it ends when it is told to. Each kind has had a round when they begin,
+# so that native results are what all later ones are compared with.
 workload --seconds 3600 > "$WORK/load" 2>&1 &
 load=$!
-sleep 1
-# An odd number: checks fall on virtual and on native.
-succeeds "$rounds round trips under load" storm --pause 2000 --check-every 51 $((2 * rounds))
+wait_for "^workload: started"
+kill -USR1 "$load"
+wait_for "^checkpoint 1:"
+# An odd number: checks fall on virtual and on native. --first: each switch would wait for all of the load.
+succeeds "$rounds round trips under load" \
+	storm --pause 2000 --first --check-every 51 $((2 * rounds))
+sed 's/^/# /' "$WORK/output"
 kill -TERM "$load"
 wait "$load"
 is "the load ends well" $? 0
