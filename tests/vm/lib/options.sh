@@ -14,6 +14,8 @@ One word is a piece of shell text ('a && b'), several words are a command and it
   --cpu MODEL[,+F|,-F]...   the machine's name of a CPU model, features F added or taken away, as in
                             corei7_haswell_4770,+smap,-vmx. Default with Bochs:
                             corei7_haswell_4770, with qemu: max, with kvm: host,+vmx
+  --tcg OPTIONS             of QEMU's TCG; thread=single: CPUs take turns in one thread, for TCG at
+                            times goes on executing an instruction that another CPU has replaced
   --smp N                   CPUs, 1 to 16 (1)
   --mem MIB                 memory in MiB, 256 to 3072, with Bochs to 2048 (512)
   --kernel NAME             6.1 (default), 6.12, or a full release as uname -r prints it
@@ -61,7 +63,7 @@ need_number() {
 
 options_default() {
 	OPT_MACHINE=bochs OPT_CPU='' OPT_SMP=1 OPT_MEM=512 OPT_KERNEL=6.1
-	OPT_APPEND='' OPT_TIMEOUT=300 OPT_OUT='' OPT_DISK='' OPT_TELL='' OPT_DEBUGGER='' OPT_THEN=''
+	OPT_APPEND='' OPT_TIMEOUT=300 OPT_OUT='' OPT_DISK='' OPT_TCG='' OPT_TELL='' OPT_DEBUGGER='' OPT_THEN=''
 	OPT_ADD=() OPT_ALLOW=() OPT_COMMAND=()
 }
 
@@ -76,6 +78,10 @@ option_set() {
 	--cpu)
 		[[ $2 =~ ^[A-Za-z0-9_.,=+-]+$ ]] || usage_error "--cpu is a model's name, not '$2'"
 		OPT_CPU=$2
+		;;
+	--tcg)
+		[[ $2 =~ ^[a-z0-9=,-]+$ ]] || usage_error "--tcg takes what -accel tcg,... does, not '$2'"
+		OPT_TCG=$2
 		;;
 	--smp) need_number "$@" 1 16 && OPT_SMP=$((10#$2)) ;;
 	--mem) need_number "$@" 256 3072 && OPT_MEM=$((10#$2)) ;;
@@ -160,7 +166,7 @@ options_parse() {
 }
 
 option_exists() {
-	[[ $1 =~ ^--(machine|cpu|smp|mem|kernel|append|timeout|add|out|disk|tell|debugger|allow|then)$ ]]
+	[[ $1 =~ ^--(machine|cpu|tcg|smp|mem|kernel|append|timeout|add|out|disk|tell|debugger|allow|then)$ ]]
 }
 
 # What concerns more than one option, and the defaults that depend on another.
@@ -174,6 +180,7 @@ options_check() {
 	[[ -z $OPT_DEBUGGER || $OPT_MACHINE == bochs ]] || usage_error "--debugger: it is Bochs's"
 	[[ -z $OPT_TELL || -n $OPT_DISK ]] || usage_error "--tell: there is no disk; give --disk too"
 	[[ -z $OPT_OUT || -z $OPT_DISK ]] || usage_error "--disk: the guest has one disk, that of --out"
+	[[ -z $OPT_TCG || $OPT_MACHINE == qemu ]] || usage_error "--tcg: that is of --machine qemu"
 	[[ $OPT_MACHINE != bochs || $OPT_MEM -le 2048 ]] ||
 		usage_error "--mem: Bochs has at most 2048 MiB"
 	# QEMU says itself what it does not understand; a word that Bochs is not given would be lost.
