@@ -146,7 +146,7 @@ while [ $n -lt "$CPUS" ]; do
 		and vmwrite $GUEST_RFLAGS $NO_BIT_1
 	every $n 1 vmxon "VMXON failed"
 	every $n 1 vmptrld "VMPTRLD failed"
-	every $n 54 vmwrite "VMWRITE failed"
+	every $n 37 vmwrite "VMWRITE failed"
 	every $n 1 invept "INVEPT or INVVPID failed"
 	every $n 1 invvpid "INVEPT or INVVPID failed"
 	every $n 1 vmlaunch "VMLAUNCH failed"
