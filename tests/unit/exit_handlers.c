@@ -47,6 +47,8 @@ static void assert_injected(uint8_t vector)
 	assert_int_equal(VMX_EVENT_TYPE(fake.injected), VMX_EVENT_HARDWARE_EXCEPTION);
 	assert_int_equal(!!(fake.injected & VMX_EVENT_ERROR_CODE), vector == VECTOR_GP);
 	assert_int_equal(fake.cpu.rip, rip);
+	/* "The image of RFLAGS that a fault pushes has RF set" */
+	assert_true(fake.cpu.rflags & RFLAGS_RF);
 }
 
 static void assert_ud_from(uint32_t reason)

@@ -6,10 +6,16 @@
 #include "x86/vector.h"
 #include "x86/vmx.h"
 
+/*
+ * The image of RFLAGS that a fault pushes has RF set; an entry pushes what the guest has, and the exit came
+ * before the fault. SDM vol. 3, 18.3.1.1, Instruction-Breakpoint Exception Condition.
+ */
 void event_inject_exception(uint8_t vector, bool has_error_code, uint32_t error_code)
 {
 	uint32_t info = vmx_event(VMX_EVENT_HARDWARE_EXCEPTION, vector);
 
+	if (vector != VECTOR_DB)
+		insn_vmwrite(VMCS_GUEST_RFLAGS, insn_vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
 	if (has_error_code) {
 		info |= VMX_EVENT_ERROR_CODE;
 		insn_vmwrite(VMCS_ENTRY_EXCEPTION_ERROR_CODE, error_code);

@@ -49,7 +49,8 @@ succeeds "the cases run while virtual" observe virtual
 is "and make as many observations" "$(wc -l < "$WORK/virtual")" "$(wc -l < "$WORK/native")"
 succeeds "every CPU is still virtual" hv --expect virtual
 compare
-is "no trap was unknown" "$(field "unknown cpu0")$(field "unknown cpu1")" ""
+# Linux restores a signal's spoiled FPU frame and has a fixup for the fault.
+is "no trap was unknown" "$(for cpu in 0 1; do field "unknown cpu$cpu"; done | grep -v __fpu_restore_sig)" ""
 succeeds "it goes native" set_mode native
 succeeds "the cases run natively again" observe last
 is "all is as it was before" "$(differences "$WORK/last")" ""
