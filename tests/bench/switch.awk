@@ -12,14 +12,14 @@
 
 BEGIN {
 	# Every operation of the port belongs to one row; @ is a blank.
-	rows = split("VMXON vmxon;VMXOFF vmxoff;VMPTRLD vmptrld;VMCLEAR vmclear;VMWRITE vmwrite entry_vmwrite;" \
+	rows = split("VMXON vmxon;VMXOFF vmxoff vmxoff_safe;VMPTRLD vmptrld;VMCLEAR vmclear vmclear_safe;VMWRITE vmwrite entry_vmwrite;" \
 		"VMREAD vmread entry_vmread;INVEPT invept;INVVPID invvpid;VMLAUNCH entry_vmlaunch;" \
 		"VMRESUME entry_vmresume;RDMSR rdmsr rdmsr_safe;WRMSR wrmsr wrmsr_safe;" \
-		"CR@read read_cr0 read_cr3 read_cr4;CR@written write_cr0 write_cr3 write_cr4;" \
+		"CR@read read_cr0 read_cr2 read_cr3 read_cr4;CR@written write_cr0 write_cr3 write_cr4;" \
 		"LGDT lgdt;LIDT lidt entry_lidt;LTR ltr;LLDT lldt;SGDT sgdt;SIDT sidt entry_sidt;" \
 		"STR str;SLDT sldt;segment@read read_es read_cs read_ss read_ds read_fs read_gs;" \
 		"segment@loaded load_es load_ss load_ds load_fs load_gs;CPUID cpuid entry_cpuid;INVLPG invlpg;" \
-		"RDTSC rdtsc;DR7@read read_dr7;RFLAGS@read read_rflags;XSETBV xsetbv_safe;WBINVD wbinvd", row, ";")
+		"RDTSC rdtsc;DR@read read_dr6 read_dr7;DR@written write_dr6;RFLAGS@read read_rflags;XSETBV xsetbv_safe;WBINVD wbinvd", row, ";")
 	for (i = 1; i <= rows; i++) {
 		n = split(row[i], word, " ")
 		sub(/@/, " ", word[1])
@@ -28,7 +28,7 @@ BEGIN {
 			row_of[word[j]] = word[1]
 	}
 	# No one instruction, or one that a CPU repeats while it waits for another.
-	n = split("vmlaunch vmexit_entry leave shut_down stop pause", word, " ")
+	n = split("vmlaunch vmexit_entry leave abort_call shut_down stop pause", word, " ")
 	for (j = 1; j <= n; j++)
 		row_of[word[j]] = ""
 }
