@@ -14,8 +14,8 @@ One word is a piece of shell text ('a && b'), several words are a command and it
   --cpu MODEL[,+F|,-F]...   the machine's name of a CPU model, features F added or taken away, as in
                             corei7_haswell_4770,+smap,-vmx. Default with Bochs:
                             corei7_haswell_4770, with qemu: max, with kvm: host,+vmx
-  --tcg OPTIONS             of QEMU's TCG; thread=single: CPUs take turns in one thread, for TCG at
-                            times goes on executing an instruction that another CPU has replaced
+  --tcg OPTIONS             of QEMU's TCG; by default thread=single: CPUs take turns in one thread, for with
+                            one each TCG 7.2 at times executes code that another CPU has replaced
   --smp N                   CPUs, 1 to 16 (1)
   --mem MIB                 memory in MiB, 256 to 3072, with Bochs to 2048 (512)
   --kernel NAME             6.1 (default), 6.12, or a full release as uname -r prints it

@@ -8,7 +8,7 @@ loglevel=5 cryptomgr.notests"
 # qemu_args DIR KERNEL: prints the argument list, one a line, from the options. No side effects.
 # QEMU takes a comma in a file's name when it is doubled.
 qemu_args() {
-	local dir=${1//,/,,} kernel=$2 port accel=tcg${OPT_TCG:+,$OPT_TCG}
+	local dir=${1//,/,,} kernel=$2 port accel=tcg,${OPT_TCG:-thread=single}
 
 	[[ $OPT_MACHINE == kvm ]] && accel=kvm
 	printf '%s\n' -nodefaults -no-user-config -display none -no-reboot \
