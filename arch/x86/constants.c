@@ -103,6 +103,7 @@ int main(void)
 	EMIT_OFFSET("LEAVE_OWES", struct leave_frame, owed)
 
 	EMIT("RING1_IOPL", RING1_IOPL)
+	EMIT("RING1_CS", RING1_CS)
 	EMIT("RFLAGS_IOPL", RFLAGS_IOPL)
 	EMIT("RING1_FRAME_SIZE", sizeof(struct ring1_frame))
 	EMIT_OFFSET("RING1_FRAME_RIP", struct ring1_frame, rip)

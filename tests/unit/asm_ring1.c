@@ -153,6 +153,11 @@ static bool by_hand(greg_t *regs)
 		regs[REG_RIP] += 1;
 		return true;
 	}
+	if (code[0] == 0x9d) {
+		regs[REG_EFL] = (greg_t)(pop(regs) | RFLAGS_TF);
+		regs[REG_RIP] += 1;
+		return true;
+	}
 	return false;
 }
 

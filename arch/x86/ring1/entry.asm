@@ -197,12 +197,17 @@ align 64
 ring1_stub_compat:
 	SYSCALL_STUB RING1_COMPAT
 
-; SYSENTER keeps user space's RFLAGS, TF too; RSP is the frame's RFLAGS plus 8.
+; SYSENTER keeps user space's RFLAGS, TF and NT too, which Linux is to find. IRETQ with NT is #GP, so it
+; is cleared here, by way of the frame's CS. RSP is the frame's RFLAGS plus 8.
 align 64
 ring1_stub_sysenter:
 	pushfq
 	or	dword [rsp], RING1_IOPL
 	mov	dword [OWN(RING1_NMI_BLOCKED)], 0
+	push	qword [rsp]
+	and	dword [rsp], ~RFLAGS_NT
+	popfq
+	mov	qword [rsp - 8], RING1_CS
 	lea	rsp, [rsp - 16]
 	iretq
 
