@@ -9,10 +9,10 @@
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
-#include <linux/proc_fs.h>
-#include <linux/seq_file.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
+
+#include "proc.h"
 
 static DEFINE_SPINLOCK(lock);
 static unsigned int ordered, milliseconds, times;
@@ -85,18 +85,7 @@ static int show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-static int open(struct inode *inode, struct file *file)
-{
-	return single_open(file, show, NULL);
-}
-
-static const struct proc_ops ops = {
-	.proc_open = open,
-	.proc_read = seq_read,
-	.proc_write = write,
-	.proc_lseek = seq_lseek,
-	.proc_release = single_release,
-};
+TEST_PROC_OPS(ops, show, write);
 
 static struct task_struct *start(int (*work)(void *), unsigned int cpu, const char *name)
 {

@@ -18,11 +18,11 @@ build_kernel() {
 	kernel_facts "$1" && make -s module KDIR="${kernel[2]}" >&2
 }
 
-# build_probe NAME KERNEL [TO]: a module of tests/vm/NAME for it, in build/TO.
+# build_probe NAME KERNEL [TO]: a module of tests/vm/NAME for it, with tests/vm/lib's headers, in build/TO.
 build_probe() {
 	local to=build/${3:-$1} kernel=()
 
-	kernel_facts "$2" && mkdir -p "$to" && cp -u "tests/vm/$1"/* "$to/" &&
+	kernel_facts "$2" && mkdir -p "$to" && cp -u tests/vm/lib/*.h "tests/vm/$1"/* "$to/" &&
 		make -s -C "${kernel[2]}" M="$PWD/$to" CONFIG_DEBUG_INFO_BTF_MODULES= modules >&2
 }
 

@@ -13,11 +13,11 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
-#include <linux/proc_fs.h>
-#include <linux/seq_file.h>
 #include <linux/uaccess.h>
 #include <asm/apic.h>
 #include <asm/nmi.h>
+
+#include "proc.h"
 
 #define PATIENCE_MS 2000
 
@@ -151,18 +151,7 @@ static int show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-static int open(struct inode *inode, struct file *file)
-{
-	return single_open(file, show, NULL);
-}
-
-static const struct proc_ops ops = {
-	.proc_open = open,
-	.proc_read = seq_read,
-	.proc_write = write,
-	.proc_lseek = seq_lseek,
-	.proc_release = single_release,
-};
+TEST_PROC_OPS(ops, show, write);
 
 static int __init nmi_init(void)
 {

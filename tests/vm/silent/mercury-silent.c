@@ -8,10 +8,10 @@
 #include <linux/delay.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
-#include <linux/proc_fs.h>
-#include <linux/seq_file.h>
 #include <linux/smp.h>
 #include <linux/uaccess.h>
+
+#include "proc.h"
 
 static unsigned int cpu, milliseconds;
 static atomic_t calls_left, has_begun, over;
@@ -69,18 +69,7 @@ static int show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-static int open(struct inode *inode, struct file *file)
-{
-	return single_open(file, show, NULL);
-}
-
-static const struct proc_ops ops = {
-	.proc_open = open,
-	.proc_read = seq_read,
-	.proc_write = write,
-	.proc_lseek = seq_lseek,
-	.proc_release = single_release,
-};
+TEST_PROC_OPS(ops, show, write);
 
 static int __init silent_init(void)
 {

@@ -7,8 +7,6 @@
 #include <linux/cpu.h>
 #include <linux/irq_work.h>
 #include <linux/module.h>
-#include <linux/proc_fs.h>
-#include <linux/seq_file.h>
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -17,6 +15,7 @@
 #include <asm/processor-flags.h>
 
 #include "abi/mercury.h"
+#include "proc.h"
 
 #define NO_EXCEPTION 255
 #define MAX_PROBES 128
@@ -349,18 +348,7 @@ static int show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-static int open(struct inode *inode, struct file *file)
-{
-	return single_open(file, show, NULL);
-}
-
-static const struct proc_ops ops = {
-	.proc_open = open,
-	.proc_read = seq_read,
-	.proc_lseek = seq_lseek,
-	.proc_release = single_release,
-	.proc_write = write,
-};
+TEST_PROC_OPS(ops, show, write);
 
 static int __init view_init(void)
 {
