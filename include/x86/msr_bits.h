@@ -12,7 +12,8 @@
 	F(SCE,		0)						\
 	F(LME,		8)						\
 	F(LMA,		10)						\
-	F(NXE,		11)
+	F(NXE,		11)						\
+	F(SVME,		12) /* AMD64 APM vol. 2, 3.1.7, Extended Feature Enable Register */
 
 #define EFER_ENUM(name, bit)	EFER_##name = X86_BIT64(bit),
 __extension__ enum efer { EFER_BITS(EFER_ENUM) };

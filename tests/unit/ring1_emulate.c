@@ -3,6 +3,7 @@
 #include "ring1/decode.h"
 #include "ring1_linux.h"
 #include "x86/msr.h"
+#include "x86/msr_bits.h"
 
 /* --- Events ------------------------------------------------------------------------------------- */
 
@@ -422,6 +423,22 @@ static void cr4_with_a_feature_not_carried_ends_ring_1(void **unused)
 	assert_int_equal(outcome, FAKE_NATIVE);
 }
 
+/* KVM takes SVM, and needs ring 0 for it. */
+static void efer_with_svm_ends_ring_1(void **unused)
+{
+	int outcome;
+
+	(void)unused;
+	frame()->regs.rcx = MSR_IA32_EFER;
+	frame()->regs.rax = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME;
+	fake.armed = true;
+	outcome = setjmp(fake.jump);
+	if (!outcome)
+		EXECUTE(0x0f, 0x30);
+	assert_int_equal(outcome, FAKE_NATIVE);
+	assert_int_equal(fake.cpu.rip, (uint64_t)linux_at(CODE));
+}
+
 static void halt_ends_with_the_interrupt(void **unused)
 {
 	(void)unused;
@@ -547,6 +564,7 @@ static const struct CMUnitTest tests[] = {
 	T(an_msr_that_is_not_there_is_gp),
 	T(cr3_without_the_window_ends_ring_1),
 	T(cr4_with_a_feature_not_carried_ends_ring_1),
+	T(efer_with_svm_ends_ring_1),
 	T(halt_ends_with_the_interrupt),
 	T(mwait_does_not_sleep_over_a_write),
 	T(stac_and_clac_change_ac),

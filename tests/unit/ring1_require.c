@@ -64,6 +64,8 @@ static void each_bit_of_cr4_has_a_verdict(void **unused)
 	assert_false(ring1_refuses_cr4(RING1_CR4_CARRIED));
 	assert_true(ring1_refuses_cr4(CR4_CET));
 	assert_true(ring1_refuses_cr4(CR4_VMXE));
+	assert_true(ring1_refuses_efer(good.value[RING1_FACT_EFER] | EFER_SVME));
+	assert_false(ring1_refuses_efer(good.value[RING1_FACT_EFER]));
 }
 
 static void sentences_fit_the_page_they_are_shown_on(void **unused)

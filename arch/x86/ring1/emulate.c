@@ -207,6 +207,8 @@ static enum answer wrmsr(struct cpu *cpu, struct ring1_frame *f, const struct in
 
 	if (msr == MERCURY_RING1_CALL)
 		return call(cpu, f, i);
+	if (msr == MSR_IA32_EFER && ring1_refuses_efer(value))
+		return go_native(cpu);
 	if (!own)
 		return insn_wrmsr_safe(msr, value) ? DONE : FAULT;
 	if (!paging_canonical(value, 48))

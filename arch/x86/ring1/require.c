@@ -33,6 +33,11 @@ bool ring1_refuses_cr4(uint64_t value)
 	return value & ~(uint64_t)RING1_CR4_CARRIED;
 }
 
+bool ring1_refuses_efer(uint64_t value)
+{
+	return value & EFER_SVME;
+}
+
 /* --- Asking ------------------------------------------------------------------------------------- */
 
 static bool leaf_exists(uint32_t leaf)

@@ -65,6 +65,8 @@ struct ring1_facts {
 	R(WP, CR0, CR0_WP, CR0_WP, "CR0.WP is 0: Linux would write what it maps read only")           \
 	R(NXE, EFER, EFER_NXE, EFER_NXE, "EFER.NXE is 0: boot without noexec=off")                    \
 	R(SCE, EFER, EFER_SCE, EFER_SCE, "EFER.SCE is 0: this Linux takes no SYSCALL")                \
+	R(SVM, EFER, EFER_SVME, 0,                                                                    \
+	  "SVM is in use (EFER.SVME is set), by KVM for instance, which needs ring 0: end its guests") \
 	R(FMASK, FMASK, RING1_FMASK, RING1_FMASK,                                                     \
 	  "IA32_FMASK leaves flags set at SYSCALL that the entry stub clears: another Linux")         \
 	R(LKGS, LKGS, 1, 0, "the CPU has LKGS, which ring 1 does not emulate: use VT-x")              \

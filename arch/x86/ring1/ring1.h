@@ -123,8 +123,9 @@ bool ring1_take_tss(struct cpu *cpu, uint16_t selector);
 
 /* --- require.c ---------------------------------------------------------------------------------- */
 
-/* Does this value of CR4 switch on what ring 1 does not carry? */
+/* Does this value of CR4, or IA32_EFER, switch on what ring 1 does not carry? */
 bool ring1_refuses_cr4(uint64_t value);
+bool ring1_refuses_efer(uint64_t value);
 
 /* --- trap.c: from the entries ------------------------------------------------------------------- */
 
