@@ -274,6 +274,19 @@ static void interrupted(void)
 	registers[REG_EFL] = RFLAGS_FIXED1 | RFLAGS_CF;
 }
 
+/* A double fault out of Linux, whose frame the processor puts below where others are. */
+static void double_fault(void)
+{
+	const uint64_t rsp = (uint64_t)linux_at(LINUX_STACK) - 0x100;
+
+	set_registers(rsp, RFLAGS_FIXED1 | RFLAGS_CF);
+	registers[REG_RIP] = (greg_t)LINUX_RIP;
+	expect_at(LINUX_RIP, RFLAGS_FIXED1 | RFLAGS_CF, rsp);
+	interrupt(registers, VECTOR_DF, ring1_cpu(fake_vmm_cpu())->tss.ist[VMM_IST_DF - 1],
+		  RING1_CS);
+	registers[REG_EFL] = RFLAGS_FIXED1 | RFLAGS_CF;
+}
+
 /* The IRETQ to user space with a bad frame. */
 static void iret_fails(void)
 {
@@ -398,6 +411,7 @@ struct way {
 
 static const struct way ways[] = {
 	{ "an interrupt", interrupted, INTERRUPT, false },
+	{ "a double fault of Linux's", double_fault, VECTOR_DF, false },
 	{ "an IRETQ that fails", iret_fails, VECTOR_GP, false },
 	{ "the way down", entered, 0, false },
 	{ "SYSCALL", by_syscall, 0, true },
@@ -423,6 +437,7 @@ static int with_stubs(void **state)
 	fresh(state);
 	set_stack(VECTOR_MC, 3, 0x7000);
 	set_stack(VECTOR_DB, 4, 0x9000);
+	set_stack(VECTOR_DF, 5, 0xb000);
 	page = cpu_slot(fake_vmm_cpu(), MERCURY_CPU_RING1_STUB);
 	memcpy(page, ring1_stubs, MERCURY_PAGE_SIZE);
 	return mprotect(page, MERCURY_PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);

@@ -114,7 +114,8 @@ ring1_iret_bad:
 	mov	rsp, rax
 	jmp	ring1_exit_check
 
-; NMI, #DB, #MC: each on a stack of its own, which is left before anything can fault.
+; NMI, #DB, #MC: each on a stack of its own, which is left before anything can fault. #DF: on the VMM's,
+; below Linux's frame.
 align 16
 ring1_ist:
 	SAVE_REGS
@@ -157,7 +158,7 @@ align 16
 	push	0
 %endif
 	push	strict dword vector
-%if vector == VECTOR_NMI || vector == VECTOR_DB || vector == VECTOR_MC
+%if vector == VECTOR_NMI || vector == VECTOR_DB || vector == VECTOR_MC || vector == VECTOR_DF
 	jmp	near ring1_ist
 %else
 	jmp	near ring1_common

@@ -101,8 +101,8 @@ static enum mercury_error ring1_prepare(struct cpu *cpu)
 	map_stubs(cpu);
 	*r = (struct ring1_cpu){ .tss = { .io_map_base = sizeof(struct tss64),
 					  .rsp = { (uint64_t)cpu } } };
-	/* What was on the ordinary stack when a double fault comes is lost already. */
-	r->tss.ist[VMM_IST_DF - 1] = (uint64_t)cpu;
+	/* What was on the ordinary stack when a double fault comes is lost, but for Linux's frame. */
+	r->tss.ist[VMM_IST_DF - 1] = (uint64_t)ring1_frame(cpu);
 	for (i = 0; i < RING1_ISTS; i++)
 		r->tss.ist[RING1_IST_NMI - 1 + i] = (uint64_t)&r->stacks[i][RING1_IST_WORDS];
 	cpu->warm = true;

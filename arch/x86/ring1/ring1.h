@@ -138,7 +138,7 @@ void ring1_deliver_pending(struct ring1_frame *frame);
 /* An exception or interrupt in the VMM; changes frame to go on elsewhere, or does not return. */
 void ring1_root_trap(struct ring1_frame *frame);
 
-/* NMI, #DB or #MC on a stack of its own. Linux's frame to handle it with, or NULL: go on in the VMM. */
+/* NMI, #DB, #MC or #DF. Linux's frame to handle it with, or NULL: go on in the VMM. */
 struct ring1_frame *ring1_event(struct ring1_frame *frame);
 
 /* The IRETQ to Linux faulted, as `fault` tells; all registers are Linux's. Makes ring1_frame(). */

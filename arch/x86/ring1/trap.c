@@ -139,9 +139,6 @@ void ring1_root_trap(struct ring1_frame *f)
 	if (trap_fixup(&f->rip))
 		return;
 	screen(cpu, f);
-	/* Its frame has overwritten Linux's. */
-	if (f->vector == VECTOR_DF && cpu->task == TASK_EXIT)
-		cpu->task = TASK_LAST;
 	vmm_fatal(cpu);
 }
 
@@ -161,7 +158,7 @@ struct ring1_frame *ring1_iret_failed(struct ring1_frame *fault)
 	return f;
 }
 
-/* --- NMI, #DB, #MC: anywhere -------------------------------------------------------------------- */
+/* --- NMI, #DB, #MC, #DF: anywhere --------------------------------------------------------------- */
 
 /* Where a stub begins in its page. */
 static uint64_t stub_offset(const char *stub)
@@ -242,7 +239,10 @@ struct ring1_frame *ring1_event(struct ring1_frame *f)
 	struct cpu *cpu = cpu_of_stack((uint64_t)f);
 
 	if (!(f->cs & SELECTOR_RPL) && !finish_stub(cpu, f)) {
-		interrupt_root(cpu, f);
+		if (f->vector == VECTOR_DF)
+			ring1_root_trap(f);
+		else
+			interrupt_root(cpu, f);
 		return NULL;
 	}
 	return __builtin_memcpy(ring1_frame(cpu), f, sizeof(*f));
