@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# nmi.sh SWITCHES BACKTRACES: that many switches while every CPU sends counted NMIs to all, and as many
-# backtraces of all CPUs, which are NMIs too: none is lost, none comes twice. Needs mercury-nmi.ko.
+# nmi.sh SWITCHES BACKTRACES [MODULE PARAMETERS]: that many switches while every CPU sends counted NMIs to
+# all, and as many backtraces of all CPUs, which are NMIs too: none is lost, none comes twice. Needs
+# mercury-nmi.ko.
 set -u
 
 # shellcheck source-path=SCRIPTDIR
@@ -10,6 +11,7 @@ set -u
 NMI=/proc/mercury-nmi
 switches=$1
 backtraces=$2
+shift 2
 cpus=$(nproc)
 
 # total COLUMN: of all CPUs.
@@ -40,11 +42,11 @@ sysrq_storm() {
 }
 
 echo "# $(dmesg | grep "Performance Events" | sed 's/^[^]]*\] //')"
-succeeds "the module loads" modprobe mercury-vmx verify=1
+succeeds "the module loads" modprobe mercury-vmx verify=1 "$@"
 succeeds "what sends NMIs loads" insmod /root/mercury-nmi.ko
 workload --seconds 3600 > "$WORK/load" 2>&1 &
 load=$!
-# Each of these is an exit, so that there is a VMM to be hit.
+# Each of these is an exit, or a trap in ring 1, so that there is a VMM to be hit.
 attack vmx > "$WORK/exits" 2>&1 &
 attacker=$!
 sleep 1
