@@ -353,8 +353,12 @@ static enum mercury_error ring1_load(struct cpu *cpu, struct state *s)
 void ring1_stop(struct cpu *cpu)
 {
 	struct ring1_cpu *r = ring1_cpu(cpu);
+	uint64_t cr3 = insn_read_cr3();
 
 	insn_lidt(&idt_register);
+	/* Under page-table isolation the half of user space does not have the GDT to write. */
+	if (cr3 & mercury_boot.user_cr3)
+		insn_write_cr3(cr3 & ~mercury_boot.user_cr3);
 	/* Nobody knows how far it got. */
 	if (insn_rdmsr(MSR_IA32_LSTAR) == stub(cpu, ring1_stub_syscall))
 		insn_wrmsr(MSR_IA32_LSTAR, r->syscall.rip);
