@@ -9,7 +9,13 @@ set -u
 
 succeeds "the module loads" modprobe mercury-vmx
 succeeds "to virtual" set_mode virtual
-vmmfault $(($(nproc) - 1)) user every-vmread
+cpu=$(($(nproc) - 1))
+if [ "$(cat $CTL/backend)" = ring1 ]; then
+	vmmfault $cpu user every-sldt
+	vmmfault $cpu user invalid-opcode
+else
+	vmmfault $cpu user every-vmread
+fi
 sleep 10
 not_ok "the machine goes on"
 finish

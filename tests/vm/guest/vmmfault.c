@@ -1,32 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * vmmfault: has the VMM fail, where it was built with tests/vm/request: by a CPUID of user space or of the
- * kernel's cpuid driver. Tells whether what executed it goes on as it was.
+ * kernel's cpuid driver; in ring 1 by an IN of user space or an RDMSR of the kernel's msr driver. Tells
+ * whether what executed it goes on as it was.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/io.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "hypervisor.h"
 
 #define FAULT_LEAF 0x26415543u
+#define FAULT_MSR 0x26415500u
+#define FAULT_PORT 0x2640u
 
 static const char *const actions[] = {
 	"invalid-opcode", "general-protection", "page-fault",    "stack-overflow",
 	"resume-fails",   "entry-fails",        "misconfigured", "next-vote",
-	"next-leave",     "every-vmread",       "rdtsc-exits",
+	"next-leave",     "every-vmread",       "rdtsc-exits",   "every-sldt",
 };
 #define ACTIONS (sizeof(actions) / sizeof(actions[0]))
 
 static const char usage[] =
 	"usage: vmmfault CPU user|kernel ACTION\n"
-	"  Executes on CPU a CPUID that has the VMM do ACTION:\n"
+	"  Executes on CPU what has the VMM do ACTION:\n"
 	"  invalid-opcode general-protection page-fault stack-overflow resume-fails entry-fails\n"
-	"  misconfigured next-vote next-leave every-vmread rdtsc-exits\n"
+	"  misconfigured next-vote next-leave every-vmread rdtsc-exits every-sldt\n"
 	"  Exit status: 0 if it came back with all its registers, 1 if not, 2: bad arguments.\n";
 
 static void __attribute__((noreturn)) fail_usage(void)
@@ -43,39 +49,68 @@ static uint32_t action_number(const char *name)
 	fail_usage();
 }
 
-/* CPUID with known values in all other registers that it does not write; are they still there? */
-static bool by_user(uint32_t action)
+static bool in_ring1(void)
+{
+	return hypervisor_of_this_cpu().ring1;
+}
+
+static void allow_ports(void)
+{
+	if (!ioperm(FAULT_PORT, ACTIONS, 1))
+		return;
+	perror("ioperm");
+	exit(2);
+}
+
+/* CPUID or IN, with known values in all registers that neither writes; are they still there? */
+static bool by_user(uint32_t action, bool ring1)
 {
 	register uint64_t r8 asm("r8") = 8, r9 asm("r9") = 9, r10 asm("r10") = 10;
 	register uint64_t r12 asm("r12") = 12, r13 asm("r13") = 13, r15 asm("r15") = 15;
-	uint64_t rax = FAULT_LEAF, rbx, rcx = action, rdx, rsi = 51, rdi = 52;
+	uint64_t rax = FAULT_LEAF, rbx = ring1, rcx = action, rdx = FAULT_PORT + action;
+	uint64_t rsi = 51, rdi = 52;
 
-	asm volatile("cpuid"
-		     : "+a"(rax), "=b"(rbx), "+c"(rcx), "=d"(rdx), "+S"(rsi), "+D"(rdi), "+r"(r8),
+	asm volatile("test %%ebx, %%ebx\n jnz 1f\n cpuid\n jmp 2f\n 1: in %%dx, %%al\n 2:"
+		     : "+a"(rax), "+b"(rbx), "+c"(rcx), "+d"(rdx), "+S"(rsi), "+D"(rdi), "+r"(r8),
 		       "+r"(r9), "+r"(r10), "+r"(r12), "+r"(r13), "+r"(r15)
 		     :
-		     : "memory");
+		     : "memory", "cc");
 	return r8 == 8 && r9 == 9 && r10 == 10 && r12 == 12 && r13 == 13 && r15 == 15 &&
 	       rsi == 51 && rdi == 52;
 }
 
-static bool by_kernel(unsigned int cpu, uint32_t action)
+/* Read from /dev/cpu/CPU/DRIVER. */
+static ssize_t read_device(unsigned int cpu, const char *driver, off_t at, void *to, size_t size)
 {
-	uint32_t registers[4];
 	char file[64];
+	ssize_t n;
 	int fd;
-	bool ok;
 
-	snprintf(file, sizeof(file), "/dev/cpu/%u/cpuid", cpu);
+	snprintf(file, sizeof(file), "/dev/cpu/%u/%s", cpu, driver);
 	fd = open(file, O_RDONLY);
 	if (fd < 0) {
 		perror(file);
 		exit(2);
 	}
-	ok = pread(fd, registers, sizeof(registers),
-		   (off_t)(FAULT_LEAF | (uint64_t)action << 32)) == sizeof(registers);
+	n = pread(fd, to, size, at);
 	close(fd);
-	return ok;
+	return n;
+}
+
+static bool by_kernel(unsigned int cpu, uint32_t action)
+{
+	uint32_t registers[4];
+	uint64_t msr;
+	ssize_t n;
+
+	if (!in_ring1()) {
+		n = read_device(cpu, "cpuid", (off_t)(FAULT_LEAF | (uint64_t)action << 32),
+				registers, sizeof(registers));
+		return n == sizeof(registers);
+	}
+	/* There is no such MSR, which is EIO or 0 as the machine likes. */
+	n = read_device(cpu, "msr", FAULT_MSR + action, &msr, sizeof(msr));
+	return n == sizeof(msr) || errno == EIO;
 }
 
 int main(int argc, char **argv)
@@ -93,7 +128,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "vmmfault: cannot run on cpu%d\n", cpu);
 		return 2;
 	}
-	ok = strcmp(argv[2], "user") ? by_kernel((unsigned int)cpu, action) : by_user(action);
+	allow_ports();
+	ok = strcmp(argv[2], "user") ? by_kernel((unsigned int)cpu, action) :
+				       by_user(action, in_ring1());
 	printf("vmmfault: %s, %s, cpu%d: %s\n", argv[3], argv[2], cpu,
 	       ok ? "went on as it was" : "registers are lost");
 	return !ok;

@@ -2,4 +2,5 @@
 # The image that fails on request: make PORT=tests/vm/request/port.mk B=build/with-request image
 
 IMAGE_ASM += tests/vm/request/request.asm
-IMAGE_LDFLAGS += --wrap=insn_cpuid --wrap=insn_str --wrap=insn_ltr --wrap=insn_vmread
+IMAGE_LDFLAGS += --wrap=insn_cpuid --wrap=insn_str --wrap=insn_ltr --wrap=insn_vmread \
+	--wrap=insn_rdmsr_safe --wrap=insn_in --wrap=insn_sldt

@@ -1,9 +1,10 @@
 ; SPDX-License-Identifier: GPL-2.0-only
 ;
 ; A VMM that fails on request: a guest's CPUID of leaf FAULT_LEAF brings about in the VMM what ECX says
-; (tests/vm/guest/vmmfault.c has the names). At once, in the middle of that exit; or, for the armed ones,
-; the next time that the instruction comes. Stands before some functions of arch/x86/insn.h, by the
-; linker's --wrap.
+; (tests/vm/guest/vmmfault.c has the names). In ring 1, where CPUID does not trap, it is the kernel's RDMSR
+; of FAULT_MSR plus that number, and user space's IN from FAULT_PORT plus that number. At once, in the
+; middle of that exit or trap; or, for the armed ones, the next time that the instruction comes. Stands
+; before some functions of arch/x86/insn.h and ring1/port.h, by the linker's --wrap.
 
 bits 64
 default rel
@@ -12,9 +13,14 @@ default rel
 %define FAULT_LEAF 0x26415543
 %define CR0_PG_BIT 31
 %define RDTSC_EXITING_BIT 12
-%define ACTIONS 11
+%define ACTIONS 12
+%define FAULT_MSR 0x26415500
+%define FAULT_PORT 0x2640
 
 extern __real_insn_cpuid
+extern __real_insn_rdmsr_safe
+extern __real_insn_in
+extern __real_insn_sldt
 extern __real_insn_str
 extern __real_insn_ltr
 extern __real_insn_vmread
@@ -46,20 +52,43 @@ FUNCTION insn_cpuid
 	jne	__real_insn_cpuid
 	cmp	esi, ACTIONS
 	jae	__real_insn_cpuid
-	push	rbx
-	push	rdi
-	push	rsi
 	push	rdx
+	push	rsi
+	push	rdi
+	call	act
+	pop	rdi
+	pop	rsi
+	pop	rdx
+	jmp	__real_insn_cpuid
+
+; A function of two arguments, of which the first is %2 plus the action's number.
+%macro BY_FIRST_ARGUMENT 2
+FUNCTION %1
+	lea	eax, [rdi - %2]
+	cmp	eax, ACTIONS
+	jae	__real_%1
+	push	rsi
+	push	rdi
+	mov	esi, eax
+	call	act
+	pop	rdi
+	pop	rsi
+	jmp	__real_%1
+%endmacro
+
+BY_FIRST_ARGUMENT insn_rdmsr_safe, FAULT_MSR
+BY_FIRST_ARGUMENT insn_in, FAULT_PORT
+
+; Action number esi. Keeps rbx.
+act:
+	push	rbx
 	mov	eax, esi
 	lea	rbx, [table]
 	movsxd	rax, dword [rbx + 4 * rax]
 	add	rax, rbx
 	call	rax
-	pop	rdx
-	pop	rsi
-	pop	rdi
 	pop	rbx
-	jmp	__real_insn_cpuid
+	ret
 
 FUNCTION insn_str
 	TAKE_ARMED 7
@@ -77,6 +106,11 @@ FUNCTION insn_vmread
 	je	__real_insn_vmread
 	ud2
 
+FUNCTION insn_sldt
+	cmp	dword [armed + 4 * 11], 0
+	je	__real_insn_sldt
+	ud2
+
 section .rodata
 align 4
 table:
@@ -91,6 +125,7 @@ table:
 	dd	arm - table			; 8: the next way to native
 	dd	arm - table			; 9: every VMREAD
 	dd	rdtsc_exits - table		; 10: RDTSC exits, and nobody answers
+	dd	arm - table			; 11: every SLDT
 %if ($ - table) / 4 != ACTIONS
 %error "the table has as many rows as there are actions"
 %endif
