@@ -12,7 +12,8 @@
 #	make bench-switch	what a switch costs, as a table; KERNEL=6.12, CPU=MODEL, SMP="1 2"
 #	make bench-check	the same counts on one CPU against the recorded ones, with a verdict
 #	make bench-steps	where the instructions of a switch go, by function
-#	make soak TIME=600	everything at once for that many seconds, on SMP=2 CPUs, KERNEL=6.1
+#	make soak TIME=600	everything at once for that many seconds, on SMP=2 CPUs, KERNEL=6.1; MACHINE
+#				and CPU as for make run
 #	make tools		build/tools/mercury, the command
 #	make install		module, command and library; DESTDIR, PREFIX (/usr/local), KDIR
 #	make deb		Debian packages, in build/deb; make test-deb installs and removes them
@@ -191,7 +192,7 @@ SMP ?= 2
 KERNEL ?= 6.1
 
 soak: install-deps
-	$(Q)tests/vm/soak $(TIME) $(SMP) $(KERNEL)
+	$(Q)tests/vm/soak $(TIME) $(SMP) $(KERNEL) --machine $(MACHINE) $(addprefix --cpu ,$(RUN_CPU))
 
 unit:
 	$(Q)$(MAKE) -s -C tests/unit
