@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # ring1.sh ROUNDS [MODULE PARAMETERS]: Linux in ring 1: rare ways in and out of the kernel, the kernel
-# features that patch its text, CPU hotplug, NMIs; then switches under load.
+# features that patch its text, CPU hotplug, NMIs, what the emulator does not know (needs mercury-view.ko);
+# then switches under load.
 set -u
 
 # shellcheck source-path=SCRIPTDIR
@@ -103,6 +104,18 @@ nmis() {
 	is "ten NMIs and no fewer were taken" "$((after - before))" 10
 }
 
+# VMXOFF without VMX.
+unknown() {
+	[ -e /root/mercury-view.ko ] || return
+	succeeds "what executes VMXOFF in the kernel loads" insmod /root/mercury-view.ko
+	echo "vmxoff 0" > /proc/mercury-view
+	is "VMXOFF is undefined, as natively" "$(cat /proc/mercury-view)" "cpu0 vmxoff: exception 6, 0"
+	like "it is shown with its bytes" "$(field "unknown cpu0")" \
+		"vector 6, bytes 0f 01 c4 * at *mercury_view*"
+	like "and counted, once" "$(field "traps cpu0")" "*, unknown 1"
+	succeeds "it goes" rmmod mercury_view
+}
+
 mount -t tracefs tracefs $TRACING 2> /dev/null
 succeeds "the BPF compiler is on" put 1 /proc/sys/net/core/bpf_jit_enable
 user_space native
@@ -120,6 +133,7 @@ hotplug
 nmis
 like "idle CPUs wait in HLT or MWAIT" "$(field "traps cpu0")" "*HLT, MWAIT*"
 is "the emulator knew all it met" "$(field "unknown cpu0")$(field "unknown cpu1")" ""
+unknown
 sed -n '/^traps/p; /^unknown/p' $PROC | sed 's/^/# /'
 succeeds "it goes native" set_mode native
 succeeds "every CPU is native" hv --expect native
