@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # Debian kernels: finds a release, unpacks its image and headers into the cache, ready to build for.
 
-# Refreshing the names 6.1 and 6.12 stand for is tried after so many days.
+# Refreshing what names such as 6.1 and 6.12-generic stand for is tried after so many days.
 readonly KERNEL_REFRESH_DAYS=7
 
 # The cache's own package lists: no root needed, the machine's stay as they are.
@@ -19,24 +19,33 @@ kernel_apt_update() {
 	kernel_apt apt-get update >&2
 }
 
-# kernel_metapackage NAME: the package whose dependency is the newest release of 6.1 or 6.12.
-kernel_metapackage() {
+# kernel_flavour NAME: as Debian's packages have it.
+kernel_flavour() {
 	case $1 in
-	6.1) echo linux-image-cloud-amd64 ;;
-	*) echo "linux-image-$1-cloud-amd64" ;;
+	*-generic) echo amd64 ;;
+	*) echo cloud-amd64 ;;
 	esac
+}
+
+# kernel_metapackage NAME: the package whose dependency is the newest release of NAME. That of 6.1, which
+# is bookworm's own, has no version.
+kernel_metapackage() {
+	local version=${1%-generic}-
+
+	echo "linux-image-${version#6.1-}$(kernel_flavour "$1")"
 }
 
 kernel_newest() {
 	kernel_apt apt-cache depends "$(kernel_metapackage "$1")" 2>/dev/null |
-		sed -n "s/^ *Depends: linux-image-\($1\..*-cloud-amd64\)\$/\1/p" | head -n 1
+		sed -n "s/^ *Depends: linux-image-\(${1%-generic}\..*-$(kernel_flavour "$1")\)\$/\1/p" |
+		head -n 1
 }
 
-# kernel_resolve NAME: prints the release that 6.1, 6.12 or a full RELEASE means. Under the lock.
+# kernel_resolve NAME: prints the release that 6.1, 6.12-generic or a full RELEASE means. Under the lock.
 kernel_resolve() {
 	local name=$1 known=$CACHE_DIR/kernels/$1.newest release
 
-	if [[ ! $name =~ ^[0-9]+\.[0-9]+$ ]]; then
+	if [[ ! $name =~ ^[0-9]+\.[0-9]+(-generic)?$ ]]; then
 		echo "$name"
 		return
 	fi

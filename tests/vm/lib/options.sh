@@ -18,7 +18,8 @@ One word is a piece of shell text ('a && b'), several words are a command and it
                             one each TCG 7.2 at times executes code that another CPU has replaced
   --smp N                   CPUs, 1 to 16 (1)
   --mem MIB                 memory in MiB, 256 to 3072, with Bochs to 2048 (512)
-  --kernel NAME             6.1 (default), 6.12, or a full release as uname -r prints it
+  --kernel NAME             6.1 (default) or 6.12, Debian's kernels for clouds; 6.1-generic or 6.12-generic,
+                            those for all machines; or a full release as uname -r prints it
   --append "ARGS"           further kernel arguments; where one is given twice the last one counts,
                             and kaslr takes the default nokaslr away
   --timeout S               seconds until the guest is stopped (300)
@@ -87,8 +88,8 @@ option_set() {
 	--mem) need_number "$@" 256 3072 && OPT_MEM=$((10#$2)) ;;
 	--kernel)
 		[[ $2 =~ ^[0-9]+\.[0-9A-Za-z.+~-]+$ ]] ||
-			usage_error "--kernel is 6.1, 6.12 or a release such as" \
-				"6.1.0-50-cloud-amd64, not '$2'"
+			usage_error "--kernel is 6.1, 6.12, 6.1-generic, 6.12-generic or a release" \
+				"such as 6.1.0-50-cloud-amd64, not '$2'"
 		OPT_KERNEL=$2
 		;;
 	--append)
