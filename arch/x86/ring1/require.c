@@ -60,18 +60,30 @@ static bool has_signature(uint32_t leaf, const char *ebx_ecx_edx)
 	return !__builtin_memcmp(name, ebx_ecx_edx, sizeof(name));
 }
 
+static void read_kvm(struct ring1_facts *facts)
+{
+	struct cpuid_regs r;
+
+	insn_cpuid(CPUID_LEAF_HYPERVISOR + 1, 0, &r);
+	facts->value[RING1_FACT_KVM] = r.eax;
+	if (r.eax & KVM_ASYNC_PF_INT)
+		insn_rdmsr_safe(KVM_MSR_ASYNC_PF, &facts->value[RING1_FACT_ASYNC_PF]);
+}
+
+/* Xen's leaves are the second where it shows those of Hyper-V too. */
 static void read_hypervisor(struct ring1_facts *facts)
 {
+	static const char xen[] = "XenVMMXenVMM";
 	struct cpuid_regs r;
 
 	insn_cpuid(CPUID_LEAF_FEATURES, 0, &r);
 	if (!(r.ecx & CPUID_HYPERVISOR))
 		return;
 	facts->value[RING1_FACT_HYPERV] = has_signature(CPUID_LEAF_HYPERVISOR, "Microsoft Hv");
-	if (!has_signature(CPUID_LEAF_HYPERVISOR, "KVMKVMKVM\0\0\0"))
-		return;
-	insn_cpuid(CPUID_LEAF_HYPERVISOR + 1, 0, &r);
-	facts->value[RING1_FACT_KVM] = r.eax;
+	facts->value[RING1_FACT_XEN] = has_signature(CPUID_LEAF_HYPERVISOR, xen) ||
+				       has_signature(CPUID_LEAF_HYPERVISOR + 0x100, xen);
+	if (has_signature(CPUID_LEAF_HYPERVISOR, "KVMKVMKVM\0\0\0"))
+		read_kvm(facts);
 }
 
 static bool has_lkgs(void)

@@ -16,7 +16,9 @@ enum ring1_fact {
 	RING1_FACT_FMASK,
 	RING1_FACT_LKGS,     /* CPUID, 0 or 1                                                   */
 	RING1_FACT_KVM,      /* features of KVM that are hypercalls; 0 on another hypervisor    */
+	RING1_FACT_ASYNC_PF, /* KVM's MSR for asynchronous page faults, or 0                    */
 	RING1_FACT_HYPERV,   /* 0 or 1                                                          */
+	RING1_FACT_XEN,      /* 0 or 1: hardware virtual machines of Xen                        */
 	RING1_FACT_TD_GUEST, /* 0 or 1                                                          */
 	RING1_FACT_NR
 };
@@ -30,6 +32,14 @@ struct ring1_facts {
 #define KVM_PV_SEND_IPI (1u << 11)
 #define KVM_PV_SCHED_YIELD (1u << 13)
 #define KVM_HYPERCALLS (KVM_PV_UNHALT | KVM_PV_SEND_IPI | KVM_PV_SCHED_YIELD)
+
+/*
+ * Asynchronous page faults: KVM raises one wherever CPL is not 0, and Linux panics if that is in its
+ * kernel. Linux, Documentation/virt/kvm/x86/msr.rst, MSR_KVM_ASYNC_PF_EN
+ */
+#define KVM_ASYNC_PF_INT (1u << 14)
+#define KVM_MSR_ASYNC_PF UINT32_C(0x4b564d02)
+#define KVM_ASYNC_PF_ENABLED UINT64_C(1)
 
 /* What Linux's SYSCALL entry may not find set: the stubs give it constant flags. */
 #define RING1_FMASK                                                                                \
@@ -66,13 +76,18 @@ struct ring1_facts {
 	R(NXE, EFER, EFER_NXE, EFER_NXE, "EFER.NXE is 0: boot without noexec=off")                    \
 	R(SCE, EFER, EFER_SCE, EFER_SCE, "EFER.SCE is 0: this Linux takes no SYSCALL")                \
 	R(SVM, EFER, EFER_SVME, 0,                                                                    \
-	  "SVM is in use (EFER.SVME is set), by KVM for instance, which needs ring 0: end its guests") \
+	  "SVM is in use (EFER.SVME is set), by KVM for one, which needs ring 0: end its guests")     \
 	R(FMASK, FMASK, RING1_FMASK, RING1_FMASK,                                                     \
 	  "IA32_FMASK leaves flags set at SYSCALL that the entry stub clears: another Linux")         \
 	R(LKGS, LKGS, 1, 0, "the CPU has LKGS, which ring 1 does not emulate: use VT-x")              \
 	R(KVM, KVM, KVM_HYPERCALLS, 0,                                                                \
 	  "KVM answers hypercalls (PV_UNHALT, PV_SEND_IPI, PV_SCHED_YIELD) from ring 0 only: start "  \
 	  "this virtual machine without them")                                                        \
+	R(ASYNC_PF, ASYNC_PF, KVM_ASYNC_PF_ENABLED, 0,                                                \
+	  "KVM's asynchronous page faults are on, which come in the kernel too where that is not in " \
+	  "ring 0: boot with no-kvmapf")                                                              \
+	R(XEN, XEN, 1, 0,                                                                             \
+	  "Xen answers hypercalls from ring 0 only: use a machine that is not Xen's")                 \
 	R(HYPERV, HYPERV, 1, 0,                                                                       \
 	  "Hyper-V answers hypercalls from ring 0 only: use a machine without its enlightenments")
 
