@@ -66,6 +66,8 @@ static const struct golden goldens[] = {
 	{ "rdtsc", BYTES(0x0f, 0x31), INSN_RDTSC, 4, 0, NONE },
 	{ "rdtscp", BYTES(0x0f, 0x01, 0xf9), INSN_RDTSCP, 4, 0, NONE },
 	{ "rdpmc", BYTES(0x0f, 0x33), INSN_RDPMC, 4, 0, NONE },
+	{ "tpause %ecx", BYTES(0x66, 0x0f, 0xae, 0xf1), INSN_TPAUSE, 2, 0, NONE },
+	{ "cpuid", BYTES(0x0f, 0xa2), INSN_CPUID, 4, 0, NONE },
 	{ "int $2", BYTES(0xcd, 0x02), INSN_INT, 4, 2, NONE },
 	{ "ud2", BYTES(0x0f, 0x0b), INSN_UD2, 4, 0, NONE },
 	{ "in (%dx), %al", BYTES(0xec), INSN_IN, 1, 0, NONE },

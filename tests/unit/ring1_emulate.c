@@ -523,6 +523,30 @@ static void sgdt_stores_linuxs(void **unused)
 	assert_int_equal(to->base, (uint64_t)linux_at(LINUX_GDT));
 }
 
+/* Made to fault for a task, by CPUID faulting. */
+static void cpuid_of_the_kernel_never_faults(void **unused)
+{
+	(void)unused;
+	frame()->regs.rax = UINT64_C(0xffffffff00000000);
+	frame()->regs.rcx = frame()->regs.rdx = UINT64_MAX;
+	EXECUTE(0x0f, 0xa2);
+	assert_stepped(2);
+	assert_int_equal(frame()->regs.rax, 0xd);
+	assert_int_equal(frame()->regs.rbx, 0x756e6547);
+	assert_int_equal(frame()->regs.rcx, 0x6c65746e);
+	assert_int_equal(frame()->regs.rdx, 0x49656e69);
+}
+
+/* Made to fault for a task, by CR4.TSD. */
+static void nor_does_tpause(void **unused)
+{
+	(void)unused;
+	frame()->rflags |= RFLAGS_CF | RFLAGS_ZF;
+	EXECUTE(0x66, 0x0f, 0xae, 0xf1);
+	assert_stepped(4);
+	assert_int_equal(frame()->rflags & (RFLAGS_CF | RFLAGS_ZF), 0);
+}
+
 static void what_is_not_known_is_forwarded_and_shown(void **unused)
 {
 	(void)unused;
@@ -578,6 +602,8 @@ static const struct CMUnitTest tests[] = {
 	T(a_single_step_over_an_instruction_traps_behind_it),
 	T(a_fault_of_the_operand_is_linuxs),
 	T(sgdt_stores_linuxs),
+	T(cpuid_of_the_kernel_never_faults),
+	T(nor_does_tpause),
 	T(what_is_not_known_is_forwarded_and_shown),
 	T(a_known_instruction_with_the_other_fault_is_linuxs),
 };

@@ -7,6 +7,7 @@
 #define TESTS_UNIT_RING1_KERNELS_H
 
 #define RING1_KERNELS(K)                                                                           \
+	K(CPUID, "cpuid", 0x0f, 0xa2)                                                              \
 	K(HLT, "hlt", 0xf4)                                                                        \
 	K(INVLPG, "invlpg (%rax)", 0x0f, 0x01, 0x38)                                               \
 	K(INVLPG, "invlpg (%rbx)", 0x0f, 0x01, 0x3b)                                               \
@@ -94,6 +95,7 @@
 	K(SWAPGS, "swapgs", 0x0f, 0x01, 0xf8)                                                      \
 	K(SYSRET, "sysretl", 0x0f, 0x07)                                                           \
 	K(SYSRET, "sysretq", 0x48, 0x0f, 0x07)                                                     \
+	K(TPAUSE, "tpause %ecx", 0x66, 0x0f, 0xae, 0xf1)                                           \
 	K(WBINVD, "wbinvd", 0x0f, 0x09)                                                            \
 	K(WRITE_CR, "mov %rax,%cr0", 0x0f, 0x22, 0xc0)                                             \
 	K(WRITE_CR, "mov %rbx,%cr0", 0x0f, 0x22, 0xc3)                                             \

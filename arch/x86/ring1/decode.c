@@ -216,6 +216,15 @@ static enum ring1_insn group_9(struct reader *r, const struct prefixes *p, struc
 	return m.reg == 3 ? INSN_XRSTORS : m.reg == 5 ? INSN_XSAVES : INSN_UNKNOWN;
 }
 
+/* 66 0F AE /6 with a register. */
+static enum ring1_insn group_15(struct reader *r, const struct prefixes *p)
+{
+	struct modrm m = read_modrm(r);
+
+	return m.mod == 3 && m.reg == 6 && p->operand_16 && !p->rep && !p->repne ? INSN_TPAUSE :
+										   INSN_UNKNOWN;
+}
+
 static enum ring1_insn invpcid(struct reader *r, const struct prefixes *p, struct insn *insn)
 {
 	struct modrm m;
@@ -264,6 +273,10 @@ static enum ring1_insn two_bytes(struct reader *r, const struct prefixes *p, str
 		return INSN_RDPMC;
 	case 0x38:
 		return invpcid(r, p, insn);
+	case 0xa2:
+		return INSN_CPUID;
+	case 0xae:
+		return group_15(r, p);
 	case 0xc7:
 		return group_9(r, p, insn);
 	}

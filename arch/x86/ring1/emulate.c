@@ -5,6 +5,7 @@
 #include "emulate.h"
 #include "insn.h"
 #include "port.h"
+#include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
 #include "x86/paging.h"
@@ -337,6 +338,15 @@ static enum answer mwait(struct cpu *cpu, struct ring1_frame *f, const struct in
 	return woken(cpu, f, i);
 }
 
+/* Faults with CR4.TSD only. It may end before its time. SDM vol. 2, 4.3, TPAUSE */
+static enum answer tpause(struct cpu *cpu, struct ring1_frame *f, const struct insn *i)
+{
+	(void)cpu, (void)i;
+	f->rflags &=
+		~(uint64_t)(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF);
+	return DONE;
+}
+
 /* --- TLB, caches, flags ------------------------------------------------------------------------- */
 
 static enum answer invlpg(struct cpu *cpu, struct ring1_frame *f, const struct insn *i)
@@ -424,6 +434,20 @@ static enum answer rdpmc(struct cpu *cpu, struct ring1_frame *f, const struct in
 	return DONE;
 }
 
+/* Faults while a task is current whose CPUID Linux has made fault, which at CPL 0 it never does. */
+static enum answer cpuid(struct cpu *cpu, struct ring1_frame *f, const struct insn *i)
+{
+	struct cpuid_regs r;
+
+	(void)cpu, (void)i;
+	insn_cpuid((uint32_t)f->regs.rax, (uint32_t)f->regs.rcx, &r);
+	f->regs.rax = r.eax;
+	f->regs.rbx = r.ebx;
+	f->regs.rcx = r.ecx;
+	f->regs.rdx = r.edx;
+	return DONE;
+}
+
 /* --- The table ---------------------------------------------------------------------------------- */
 
 #define ON_UD true /* #UD and not #GP is what the processor raises at CPL 1 */
@@ -468,6 +492,8 @@ static const struct {
 	[INSN_XSETBV] = { xsetbv, MERCURY_RING1_XSTATE, false },
 	[INSN_RDTSC] = { rdtsc, MERCURY_RING1_OTHER, false },
 	[INSN_RDTSCP] = { rdtscp, MERCURY_RING1_OTHER, false },
+	[INSN_TPAUSE] = { tpause, MERCURY_RING1_WAIT, false },
+	[INSN_CPUID] = { cpuid, MERCURY_RING1_OTHER, false },
 	[INSN_RDPMC] = { rdpmc, MERCURY_RING1_OTHER, false },
 	[INSN_INT] = { int_n, MERCURY_RING1_INT, false },
 };
