@@ -466,7 +466,9 @@ int mercury_cpu_to_native(void)
 /* Registered once: taking it away again takes a grace period, which no switch should wait for. */
 int mercury_switch_start(void)
 {
+	/* A backend that was tried before has been stopped for good. */
 	held = NULL;
+	held_for_good = false;
 	return register_nmi_handler(NMI_LOCAL, on_nmi, 0, "mercury");
 }
 
