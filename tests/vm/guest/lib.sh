@@ -76,6 +76,11 @@ mode() {
 	cat "$CTL/mode" 2>/dev/null
 }
 
+# nature: how status goes on behind the CPUs that it counts.
+nature() {
+	[ "$(cat "$CTL/backend")" != ring1 ] || echo ", ring1 (cooperative: Linux can write the VMM)"
+}
+
 # set_mode MODE: as an administrator does it.
 set_mode() {
 	sysctl -q -w "mercury.mode=$1"

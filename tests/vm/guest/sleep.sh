@@ -57,7 +57,7 @@ one_way() {
 	slept=$((slept + 1))
 	is "$1: the mode is virtual" "$(mode)" virtual
 	succeeds "$1: every CPU is virtual" hv --expect virtual
-	is "$1: status counts them" "$(cat "$CTL/status")" "virtual on $(nproc) of $(nproc) CPUs"
+	is "$1: status counts them" "$(cat "$CTL/status")" "virtual on $(nproc) of $(nproc) CPUs$(nature)"
 }
 
 # --- All of them --------------------------------------------------------------------------------------
