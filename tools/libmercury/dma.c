@@ -42,16 +42,41 @@ static void read_line(const char *device, const char *file, const char *otherwis
 }
 
 /*
- * Which ranges a translating IOMMU maps for a device no stable interface of the kernel tells; without
- * one, or with an identity domain, a bus master reaches all of memory.
+ * What is mapped for a device, by the type of its domain. Of a translating one only what the firmware
+ * wants mapped always is known: the kernel tells the group's direct regions, "START END direct". What
+ * drivers map from moment to moment stands in structures of its own that it shows to nobody: `unknown`.
  */
+static void describe_ranges(FILE *to, const char *device, const char *type)
+{
+	char path[PATH_MAX], kind[32], *text, *line;
+	unsigned long long start, end;
+
+	if (!strcmp(type, "identity") || !strcmp(type, "blocked")) {
+		fputs(*type == 'i' ? " all" : " none", to);
+		return;
+	}
+	snprintf(path, sizeof(path), DEVICES "/%s/iommu_group/reserved_regions", device);
+	text = files_read(path);
+	for (line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, "%llx %llx %31s", &start, &end, kind) == 3 &&
+		    !strncmp(kind, "direct", strlen("direct")))
+			fprintf(to, " %#llx-%#llx", start, end + 1);
+	}
+	free(text);
+	fputs(" unknown", to);
+}
+
+/* Without an IOMMU a bus master reaches all of memory: where it writes nobody knows either. */
 static void describe(FILE *to, const char *device)
 {
 	char type[80], class[80];
 
 	read_line(device, "iommu_group/type", "none", type, sizeof(type));
 	read_line(device, "class", "unknown", class, sizeof(class));
-	fprintf(to, "%s class %s iommu %s ranges unknown\n", device, class, type);
+	fprintf(to, "%s class %s iommu %s ranges", device, class, type);
+	describe_ranges(to, device, type);
+	fputc('\n', to);
 }
 
 static int not_hidden(const struct dirent *entry)
