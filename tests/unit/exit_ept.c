@@ -4,6 +4,7 @@
 
 #include "call.h"
 #include "fake.h"
+#include "mercury/snapshot.h"
 #include "x86/msr.h"
 #include "x86/mtrr.h"
 #include "x86/paging.h"
@@ -385,6 +386,57 @@ static void first_touch_keeps_hidden_pages(void **unused)
 	assert_int_not_equal(lookup(page).mfn, GFN(page));
 }
 
+/*
+ * A process's own store, and what the processor writes for the kernel while one runs: the frame of an
+ * interrupt, bits of a page table. The process waits, its share of the pages is used up; the kernel would
+ * have one, whose list is not there: the snapshot is broken.
+ */
+static uint32_t after_a_write(uint64_t qualification, uint32_t vectoring)
+{
+	static struct mercury_snapshot meeting;
+
+	meeting = (struct mercury_snapshot){
+		.patience = UINT64_C(1) << 40,
+		.bound = 100,
+		.kept_max = 2,
+		.kept = 1,
+		.cpus = 1,
+		.nr_ram = 1,
+		.ram = { { 0, GIB } },
+		.end = GIB,
+		.directory = UINT64_MAX,
+		.phase = MERCURY_SNAPSHOT_GATHERS,
+	};
+	snapshot_init(&meeting, &machine_p2m);
+	assert_int_equal(fake_vmcall(MERCURY_CALL_FREEZE, 0, 0), FAKE_VIRTUAL);
+	assert_int_equal(fake.error, MERCURY_E_OK);
+	fake.cpu.ss.ar |= 3 << SEGMENT_AR_DPL_SHIFT;
+	fake_set_field(VMCS_IDT_VECTORING_INFO, vectoring);
+	while (meeting.phase == MERCURY_SNAPSHOT_FROZEN && !meeting.stalled)
+		assert_int_equal(violation(0x5000, VMX_QUAL_EPT_WRITE | qualification),
+				 FAKE_VIRTUAL);
+	fake.cpu.ss.ar &= ~(3u << SEGMENT_AR_DPL_SHIFT);
+	snapshot_end();
+	return meeting.phase;
+}
+
+static void a_process_waits_for_the_reader(void **unused)
+{
+	(void)unused;
+	assert_int_equal(after_a_write(VMX_QUAL_EPT_LINEAR_VALID | VMX_QUAL_EPT_LINEAR_TRANSLATED,
+				       0),
+			 MERCURY_SNAPSHOT_FROZEN);
+}
+
+static void what_the_processor_writes_does_not_wait(void **unused)
+{
+	(void)unused;
+	assert_int_equal(after_a_write(VMX_QUAL_EPT_LINEAR_VALID, 0), MERCURY_SNAPSHOT_BROKEN);
+	assert_int_equal(after_a_write(VMX_QUAL_EPT_LINEAR_VALID | VMX_QUAL_EPT_LINEAR_TRANSLATED,
+				       vmx_event(VMX_EVENT_EXTERNAL_INTERRUPT, 0xec)),
+			 MERCURY_SNAPSHOT_BROKEN);
+}
+
 #define T(name) cmocka_unit_test_setup(name, virtual_linux)
 static const struct CMUnitTest tests[] = {
 	T(first_touch_maps_identity),
@@ -406,6 +458,8 @@ static const struct CMUnitTest tests[] = {
 	T(iret_bit_is_ignored_during_delivery),
 	T(leave_is_refused_while_the_p2m_is_not_the_identity),
 	T(first_touch_keeps_hidden_pages),
+	T(a_process_waits_for_the_reader),
+	T(what_the_processor_writes_does_not_wait),
 };
 
 UNIT_MAIN(tests)
