@@ -8,6 +8,9 @@
 
 #define PAGE_SHIFT 12
 
+/* Processes are told apart by their page tables' root, in so many classes. */
+#define CLASSES 64
+
 static struct mercury_snapshot *meeting;
 
 /* What the module asked for, read once: it must not change under the hands of the VMM. */
@@ -17,14 +20,16 @@ static struct {
 	uint32_t kept_max, nr_ram;
 	struct mercury_range ram[MERCURY_SNAPSHOT_RAM];
 	uint32_t kept_user; /* of kept_max, those that processes can have                         */
+	uint32_t more; /* of the others, those that each class of them can                        */
+	uint32_t taken[CLASSES]; /* and has                                                       */
 	uint64_t kernel_since; /* when the kernel had to wait first; 0: it had not                */
 	uint64_t user_since, user_at; /* when a process had to, and where the reader was          */
 } snapshot;
 
-/* Who writes. */
+/* Who writes; `process`: the root of its page tables, 0 for the kernel. */
 struct writer {
 	struct cpu *cpu;
-	bool is_user;
+	uint64_t process;
 };
 
 void snapshot_init(struct mercury_snapshot *shared, struct p2m *p2m)
@@ -59,8 +64,15 @@ static void take_parameters(void)
 	snapshot.nr_ram = n < MERCURY_SNAPSHOT_RAM ? n : MERCURY_SNAPSHOT_RAM;
 	for (i = 0; i < snapshot.nr_ram; i++)
 		snapshot.ram[i] = meeting->ram[i];
-	/* Who waits for the reader must not be the reader: the kernel does most of its work. */
+	/*
+	 * Who waits for the reader must not be the reader: the kernel does most of its work. And the
+	 * process that reads, and those behind its pipe, must come to their own few pages: of the
+	 * kernel's half each class can have some.
+	 */
 	snapshot.kept_user = snapshot.patience ? snapshot.kept_max / 2 : snapshot.kept_max;
+	snapshot.more = (snapshot.kept_max - snapshot.kept_user) / 2 / CLASSES;
+	for (i = 0; i < CLASSES; i++)
+		snapshot.taken[i] = 0;
 	snapshot.kernel_since = snapshot.user_since = 0;
 }
 
@@ -216,11 +228,9 @@ static bool has_waited(bool is_user)
 	return (int64_t)(now - then) >= (int64_t)snapshot.patience;
 }
 
-/* The next page of the lists, unless all that this writer can have are taken. */
-static bool take_next(bool is_user, uint32_t *n)
+/* The next page of the lists, if it is one of the first `end`. */
+static bool take_below(uint32_t end, uint32_t *n)
 {
-	uint32_t end = is_user ? snapshot.kept_user : snapshot.kept_max;
-
 	*n = __atomic_load_n(&meeting->kept, __ATOMIC_RELAXED);
 	do {
 		if (*n >= end)
@@ -228,6 +238,21 @@ static bool take_next(bool is_user, uint32_t *n)
 	} while (!__atomic_compare_exchange_n(&meeting->kept, n, *n + 1, false, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
 	return true;
+}
+
+/* The same, unless all that this writer can have are taken. */
+static bool take_next(const struct writer *writer, uint32_t *n)
+{
+	uint32_t *taken = &snapshot.taken[(writer->process >> PAGE_SHIFT) % CLASSES];
+
+	if (!writer->process)
+		return take_below(snapshot.kept_max, n);
+	if (take_below(snapshot.kept_user, n))
+		return true;
+	if (__atomic_fetch_add(taken, 1, __ATOMIC_RELAXED) < snapshot.more)
+		return take_below(snapshot.kept_max, n);
+	__atomic_fetch_sub(taken, 1, __ATOMIC_RELAXED);
+	return false;
 }
 
 /* Will it be read, and has it not been yet? */
@@ -246,8 +271,8 @@ static enum p2m_first_write first_write(uint64_t gfn, void *data)
 
 	if (phase() != MERCURY_SNAPSHOT_FROZEN || !is_wanted(gfn))
 		return P2M_THAW;
-	if (!take_next(writer->is_user, &n)) {
-		if (!has_waited(writer->is_user))
+	if (!take_next(writer, &n)) {
+		if (!has_waited(writer->process))
 			return P2M_WAIT;
 		go(MERCURY_SNAPSHOT_FROZEN, MERCURY_SNAPSHOT_FULL);
 		return P2M_THAW;
@@ -257,9 +282,9 @@ static enum p2m_first_write first_write(uint64_t gfn, void *data)
 	return P2M_THAW;
 }
 
-bool snapshot_first_write(struct cpu *cpu, uint64_t gfn, bool is_user)
+bool snapshot_first_write(struct cpu *cpu, uint64_t gfn, uint64_t process)
 {
-	struct writer writer = { cpu, is_user };
+	struct writer writer = { cpu, process };
 	enum mercury_error error;
 
 	if (!snapshot.p2m || !snapshot.p2m->frozen)

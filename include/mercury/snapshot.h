@@ -24,10 +24,10 @@ void snapshot_init(struct mercury_snapshot *shared, struct p2m *p2m);
 enum mercury_error snapshot_stop(struct cpu *cpu, uint64_t *stopped);
 
 /*
- * Linux, or a process if `is_user`, wrote to `gfn` and may not: is it because of a snapshot? Then all is
- * done for it to go on.
+ * A process, whose page tables' root is `process`, or the kernel (0) wrote to `gfn` and may not: is it
+ * because of a snapshot? Then all is done for it to go on.
  */
-bool snapshot_first_write(struct cpu *cpu, uint64_t gfn, bool is_user);
+bool snapshot_first_write(struct cpu *cpu, uint64_t gfn, uint64_t process);
 
 /* A CPU will write unseen from now on: a snapshot that is being taken is worth nothing any more. */
 void snapshot_break(void);

@@ -16,6 +16,9 @@
 #define LIST 21u
 #define FIRST_KEPT 24u
 
+/* The root of a process's page tables. */
+#define PROCESS PAGE
+
 static uint8_t memory[RAM_PAGES + 1][MERCURY_PAGE_SIZE] __attribute__((aligned(4096)));
 static struct mercury_snapshot meeting;
 static uint64_t now, tick;
@@ -111,15 +114,15 @@ static void write_to(uint64_t gfn)
 {
 	int faults = 0;
 
-	while (snapshot_first_write(NULL, gfn, false))
+	while (snapshot_first_write(NULL, gfn, 0))
 		assert_in_range(faults++, 0, 4);
 }
 
 /* The same until it waits. */
-static void wait_at(uint64_t gfn, bool is_user)
+static void wait_at(uint64_t gfn, uint64_t process)
 {
 	while (!meeting.stalled)
-		assert_true(snapshot_first_write(NULL, gfn, is_user));
+		assert_true(snapshot_first_write(NULL, gfn, process));
 }
 
 static bool holds(uint32_t page, uint8_t value)
@@ -212,8 +215,8 @@ static void full_stalls(void **state)
 	meeting.patience = 1000;
 	assert_int_equal(stop(), MERCURY_E_OK);
 	write_to(1);
-	wait_at(3, false);
-	assert_true(snapshot_first_write(NULL, 3, false));
+	wait_at(3, 0);
+	assert_true(snapshot_first_write(NULL, 3, 0));
 	assert_true(is_frozen(3));
 	meeting.frontier = 4 * PAGE;
 	write_to(3);
@@ -221,11 +224,11 @@ static void full_stalls(void **state)
 	assert_false(is_frozen(3));
 	/* That the reader gets on gives it no more time: it may hold a lock. */
 	now += 600;
-	assert_true(snapshot_first_write(NULL, 5, false));
+	assert_true(snapshot_first_write(NULL, 5, 0));
 	assert_true(is_frozen(5));
 	meeting.frontier = 5 * PAGE;
 	now += 600;
-	assert_true(snapshot_first_write(NULL, 5, false));
+	assert_true(snapshot_first_write(NULL, 5, 0));
 	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FULL);
 	assert_false(p2m.frozen);
 }
@@ -240,14 +243,14 @@ static void processes_wait_first(void **state)
 	meeting.patience = 1000;
 	assert_int_equal(stop(), MERCURY_E_OK);
 	for (i = 1; i <= 2; i++)
-		while (snapshot_first_write(NULL, i, true))
+		while (snapshot_first_write(NULL, i, PROCESS))
 			;
 	assert_int_equal(meeting.kept, 2);
-	wait_at(10, true);
+	wait_at(10, PROCESS);
 	for (i = 4; i <= 8; i++) {
 		now += 900;
 		meeting.frontier = i * PAGE;
-		assert_true(snapshot_first_write(NULL, 10, true));
+		assert_true(snapshot_first_write(NULL, 10, PROCESS));
 		assert_true(is_frozen(10));
 	}
 	write_to(8);
@@ -256,9 +259,41 @@ static void processes_wait_first(void **state)
 	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FROZEN);
 	/* It does not get on. */
 	now += 1000;
-	assert_true(snapshot_first_write(NULL, 10, true));
+	assert_true(snapshot_first_write(NULL, 10, PROCESS));
 	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FULL);
 	assert_false(p2m.frozen);
+}
+
+/*
+ * The reader's process, and those behind its pipe, must not wait for it: each comes to a page of the
+ * kernel's half, but to no more than its part.
+ */
+static void each_process_has_a_few(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	prepare(256);
+	for (i = 128; i < 131; i++)
+		list()[i].page = (FIRST_KEPT + i - 128) * PAGE;
+	meeting.patience = 1000;
+	assert_int_equal(stop(), MERCURY_E_OK);
+	/* The processes' half is taken. */
+	meeting.kept = 128;
+	while (snapshot_first_write(NULL, 3, PROCESS))
+		;
+	assert_true(holds(FIRST_KEPT, 3));
+	while (snapshot_first_write(NULL, 5, 2 * PROCESS))
+		;
+	assert_true(holds(FIRST_KEPT + 1, 5));
+	assert_int_equal(meeting.stalled, 0);
+	wait_at(6, PROCESS);
+	assert_true(is_frozen(6));
+	wait_at(6, 2 * PROCESS);
+	assert_true(is_frozen(6));
+	write_to(8);
+	assert_true(holds(FIRST_KEPT + 2, 8));
+	assert_int_equal(meeting.kept, 131);
 }
 
 /* Who would not wait has no use for what is left. */
@@ -269,7 +304,7 @@ static void nothing_is_left_with_abort(void **state)
 	(void)state;
 	assert_int_equal(stop(), MERCURY_E_OK);
 	for (i = 1; i <= 4; i++)
-		while (snapshot_first_write(NULL, i, true))
+		while (snapshot_first_write(NULL, i, PROCESS))
 			;
 	assert_int_equal(meeting.kept, 4);
 	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FROZEN);
@@ -278,16 +313,16 @@ static void nothing_is_left_with_abort(void **state)
 /* Clocks of two CPUs: who was first to wait looked later. That is no reason to give up. */
 static void patience_with_clocks_apart(void **state)
 {
-	int user;
+	uint64_t process;
 
-	for (user = 0; user <= 1; user++) {
+	for (process = 0; process <= PROCESS; process += PROCESS) {
 		setup(state);
 		prepare(0);
 		meeting.patience = 1000;
 		assert_int_equal(stop(), MERCURY_E_OK);
-		wait_at(3, user);
+		wait_at(3, process);
 		now -= 2;
-		assert_true(snapshot_first_write(NULL, 3, user));
+		assert_true(snapshot_first_write(NULL, 3, process));
 		assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FROZEN);
 	}
 }
@@ -423,7 +458,7 @@ static void not_possible(void **state)
 	assert_int_equal(stop(), MERCURY_E_UNSUPPORTED);
 	snapshot_init(NULL, NULL);
 	assert_int_equal(stop(), MERCURY_E_UNSUPPORTED);
-	assert_false(snapshot_first_write(NULL, 3, false));
+	assert_false(snapshot_first_write(NULL, 3, 0));
 	snapshot_break();
 	snapshot_end();
 }
@@ -436,7 +471,7 @@ static void unprotected(void **state)
 	assert_int_equal(stop(), MERCURY_E_OK);
 	assert_int_equal(meeting.phase, MERCURY_SNAPSHOT_FROZEN);
 	assert_false(p2m.frozen);
-	assert_false(snapshot_first_write(NULL, 3, false));
+	assert_false(snapshot_first_write(NULL, 3, 0));
 }
 
 /* A CPU writes unseen from now on: the next write anywhere gives everything back. */
@@ -458,6 +493,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(full_aborts, setup),
 	cmocka_unit_test_setup(full_stalls, setup),
 	cmocka_unit_test_setup(processes_wait_first, setup),
+	cmocka_unit_test_setup(each_process_has_a_few, setup),
 	cmocka_unit_test_setup(nothing_is_left_with_abort, setup),
 	cmocka_unit_test_setup(patience_with_clocks_apart, setup),
 	cmocka_unit_test_setup(out_of_tables, setup),

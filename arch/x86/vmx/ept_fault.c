@@ -53,13 +53,13 @@ static bool first_touch(uint64_t pa, uint32_t empty_order)
 	return false;
 }
 
-bool ept_violation(struct cpu *cpu, uint64_t pa, bool is_write, bool is_user)
+bool ept_violation(struct cpu *cpu, uint64_t pa, bool is_write, uint64_t process)
 {
 	struct p2m_page page;
 
 	if (!machine_p2m.root)
 		return false;
-	if (is_write && snapshot_first_write(cpu, GFN(pa), is_user))
+	if (is_write && snapshot_first_write(cpu, GFN(pa), process))
 		return true;
 	if (!p2m_lookup(&machine_p2m, GFN(pa), &page))
 		return first_touch(pa, page.order);

@@ -8,8 +8,11 @@
 
 struct cpu;
 
-/* Resolve a violation at page `pa`, so that the instruction can run again. False: cannot be. */
-bool ept_violation(struct cpu *cpu, uint64_t pa, bool is_write, bool is_user);
+/*
+ * Resolve a violation at page `pa`, so that the instruction can run again. `process`: the root of the page
+ * tables of the process whose own access it is; 0: of none. False: cannot be.
+ */
+bool ept_violation(struct cpu *cpu, uint64_t pa, bool is_write, uint64_t process);
 
 /* The instruction that a dropped write belongs to is done: hide the page again. */
 void ept_stepped(struct cpu *cpu);

@@ -271,12 +271,14 @@ static enum answer exit_wrmsr(struct cpu *cpu)
 
 /* --- The EPT ------------------------------------------------------------------------------------ */
 
-/* A process's own store: neither what the processor itself pushes nor what it marks in page tables. */
-static bool is_user_access(uint64_t q, bool vectoring)
+/* Whose store it is; 0: the processor's own, a frame that it pushes or a bit that it sets in page tables. */
+static uint64_t process_of(uint64_t q, bool vectoring)
 {
 	const uint64_t translated = VMX_QUAL_EPT_LINEAR_VALID | VMX_QUAL_EPT_LINEAR_TRANSLATED;
 
-	return guest_cpl() == 3 && !vectoring && (q & translated) == translated;
+	if (guest_cpl() != 3 || vectoring || (q & translated) != translated)
+		return 0;
+	return insn_vmread(VMCS_GUEST_CR3) & CR3_ADDRESS;
 }
 
 static enum answer exit_ept_violation(struct cpu *cpu)
@@ -285,7 +287,7 @@ static enum answer exit_ept_violation(struct cpu *cpu)
 	uint64_t pa = insn_vmread(VMCS_GUEST_PHYSICAL_ADDRESS) & ~(PAGE_4K - 1);
 	bool vectoring = insn_vmread(VMCS_IDT_VECTORING_INFO) & VMX_EVENT_VALID;
 
-	if (!ept_violation(cpu, pa, q & VMX_QUAL_EPT_WRITE, is_user_access(q, vectoring)))
+	if (!ept_violation(cpu, pa, q & VMX_QUAL_EPT_WRITE, process_of(q, vectoring)))
 		return UNKNOWN;
 	/* IRET had unblocked NMIs before its access faulted; it will be executed again. */
 	if (!vectoring && q & VMX_QUAL_EPT_NMI_UNBLOCKING)
