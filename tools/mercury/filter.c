@@ -59,9 +59,12 @@ int filter_check(struct mercury_problem *problem)
 int filter_image(const char *from, const char *to, bool kernel_only, bool compress,
 		 struct mercury_problem *problem)
 {
-	/* -E: an ELF core as before; else the format that has compressed pages. Of messages, errors. */
+	/*
+	 * -E: an ELF core as before; else the format that has compressed pages. Messages: errors, and the
+	 * common ones, of which one is that it does not know this kernel.
+	 */
 	const char *const words[] = {
-		MAKEDUMPFILE, "--message-level",        "4",  "-f", compress ? "-c" : "-E",
+		MAKEDUMPFILE, "--message-level",        "6",  "-f", compress ? "-c" : "-E",
 		"-d",         kernel_only ? "31" : "0", from, to,   NULL
 	};
 	int status = run(words, false);
