@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# everybyte.sh MIB TIMES: all of memory, most of which is being written all the time: every byte as it was at
-# one instant, with a pool that is much smaller; and what ends a snapshot while all is written. Needs mercury,
-# pattern.
+# everybyte.sh MIB TIMES: all of memory. At rest: an image of it is what memory holds. And while much of it is
+# being written all the time: every byte as it was at one instant, with a pool that is much smaller; and what
+# ends a snapshot then. Needs mercury, pattern, same.
 set -u
 
 # shellcheck source=SCRIPTDIR/lib.sh
@@ -30,6 +30,31 @@ modprobe mercury-vmx || exit 1
 tables=$(field tables)
 succeeds "to virtual" set_mode virtual
 echo 0 > /proc/sys/vm/compact_unevictable_allowed
+
+# Writers that have stopped: what memory holds before and after, and the image between.
+pattern run "$mib" "$WORK/layout" 2 > "$WORK/runs" &
+writer=$!
+until grep -q rests "$WORK/runs"; do sleep 0.1; done
+same memory "$WORK/before"
+snapshot | same core "$WORK/image"
+same memory "$WORK/after"
+# compare IMAGE
+compare() {
+	same compare "$WORK/before" "$1" "$WORK/after" "$WORK/layout"
+}
+pages=$((mib * 256))
+compared=$(compare "$WORK/image")
+echo "# $compared"
+like "at rest the image is what memory holds" "$compared" "writers $pages of $pages the same, *"
+# shellcheck disable=SC2086 # words
+set -- $compared
+succeeds "nearly all others too" [ "$8" -ge $((9 * ${13})) ]
+succeeds "but for few that came back" [ $((${15} * 200)) -le "$8" ]
+frame=$(($(od -A n -t d8 -j 8 -N 8 "$WORK/layout") / 4096))
+cp "$WORK/image" "$WORK/other"
+printf other | dd of="$WORK/other" bs=1 seek=$((frame * 24)) conv=notrunc 2> /dev/null
+like "one page of it changed" "$(compare "$WORK/other")" "writers $((pages - 1)) of *"
+kill $writer
 
 # The check can tell.
 like "a plain read" "$(pattern plain 8 "$WORK/layout")" "all pages, *, $cpus of $cpus threads torn"
