@@ -101,6 +101,7 @@ static void stop_vmm(void)
 	mercury_chosen()->stop();
 	mercury_state_stop();
 	mercury_log_flush();
+	mercury_tables_drop();
 	mercury_window_free();
 	usable = false;
 }

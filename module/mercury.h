@@ -277,10 +277,33 @@ u64 mercury_kept_directory(void); /* physical address */
 const void *mercury_kept_find(u64 frame);
 int mercury_kept_each_block(int (*tell)(u64 start, u64 end, void *data), void *data);
 
+/* --- tables.c: memory lent for tables of the P2M ------------------------------------------------- */
+
+/* As many as RAM needs at worst and the pool cannot have; fewer if memory is short. */
+void mercury_tables_alloc(void);
+
+/* Lend them to the VMM. All CPUs virtual, the hotplug lock held. Errors: the VMM's. */
+int mercury_tables_lend(void);
+
+/* They are Linux's again when each CPU has thawed once more; false: none were, or the VMM keeps them. */
+bool mercury_tables_take_back(void);
+
+/* A CPU may still use them: they are not to be freed before mercury_tables_drop(). */
+void mercury_tables_keep(void);
+
+/* But what the VMM has. */
+void mercury_tables_free(void);
+
+/* There is no VMM any more. */
+void mercury_tables_drop(void);
+
+u32 mercury_tables_pages(void);
+int mercury_tables_each_block(int (*tell)(u64 start, u64 end, void *data), void *data);
+
 /* --- ranges.c: RAM without what is ours ---------------------------------------------------------- */
 
 /*
- * All of System RAM, ascending, but for the VMM's pages and those of kept.c; to be kvfree()d. Whole
+ * All of System RAM, ascending, but for the VMM's pages and those of kept.c and tables.c; to be kvfree()d. Whole
  * pages. NULL without memory.
  */
 struct mercury_range *mercury_ranges(u32 *count);

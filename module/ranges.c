@@ -54,6 +54,7 @@ static struct mercury_range *own_blocks(u32 *count)
 
 	mercury_each_own_block(add, &l);
 	mercury_kept_each_block(add, &l);
+	mercury_tables_each_block(add, &l);
 	l.ranges = kvmalloc_array(l.count + 1, sizeof(*l.ranges), GFP_KERNEL);
 	l.room = l.count;
 	l.count = 0;
@@ -61,6 +62,7 @@ static struct mercury_range *own_blocks(u32 *count)
 		return NULL;
 	mercury_each_own_block(add, &l);
 	mercury_kept_each_block(add, &l);
+	mercury_tables_each_block(add, &l);
 	sort(l.ranges, l.count, sizeof(*l.ranges), by_start, NULL);
 	*count = l.count;
 	return l.ranges;

@@ -50,18 +50,26 @@ static void thaw_here(void *unused)
 	mercury_call(MERCURY_CALL_THAW, 0, 0);
 }
 
-/* Under the switch mutex, the hotplug lock and ours. Nothing stays protected. */
-static void end_locked(void)
+/* All thaw and flush. False: a CPU that has not may still use a table; they wait for the next snapshot. */
+static bool thaw_all(void)
 {
 	static struct cpumask silent;
 
+	mercury_each_cpu(thaw_here, &silent);
+	if (!cpumask_empty(&silent))
+		return false;
+	mercury_call_on(cpumask_first(cpu_online_mask), MERCURY_CALL_RECLAIM, 0, 0);
+	return true;
+}
+
+/* Under the switch mutex, the hotplug lock and ours. Nothing stays protected. */
+static void end_locked(void)
+{
 	if (!snapshot.runs)
 		return;
 	WRITE_ONCE(mercury_snapshot()->phase, MERCURY_SNAPSHOT_NONE);
-	mercury_each_cpu(thaw_here, &silent);
-	/* A CPU that has not flushed may still use a table: then they wait for the next snapshot. */
-	if (cpumask_empty(&silent))
-		mercury_call_on(cpumask_first(cpu_online_mask), MERCURY_CALL_RECLAIM, 0, 0);
+	if (thaw_all() && mercury_tables_take_back() && !thaw_all())
+		mercury_tables_keep();
 	snapshot.runs = false;
 	trace_mercury_snapshot_end(mercury_snapshot()->faults, mercury_snapshot()->kept);
 }
@@ -69,6 +77,7 @@ static void end_locked(void)
 static void release_memory(void)
 {
 	mercury_kept_free();
+	mercury_tables_free();
 	kvfree(snapshot.ranges);
 	snapshot.ranges = NULL;
 	snapshot.nr_ranges = 0;
@@ -104,9 +113,11 @@ static int begin(void *data)
 	error = fill_in(m, start);
 	if (!error) {
 		snapshot.runs = true;
-		error = mercury_stop_all(clamp_t(u32, start->attempts ?: ATTEMPTS, 1,
-						 10 * ATTEMPTS),
-					 &snapshot.retries);
+		error = mercury_tables_lend();
+		error = error ?:
+				mercury_stop_all(clamp_t(u32, start->attempts ?: ATTEMPTS, 1,
+							 10 * ATTEMPTS),
+						 &snapshot.retries);
 		snapshot.instant_ns = ktime_get_real_ns();
 		snapshot.cpus = num_online_cpus();
 		trace_mercury_snapshot_begin(snapshot.cpus, snapshot.retries, m->last - m->first,
@@ -130,7 +141,8 @@ static u64 pool_size(const struct mercury_snapshot_start *start)
 static bool is_sane(const struct mercury_snapshot_start *start)
 {
 	return start->on_full <= MERCURY_SNAPSHOT_STALL && start->unprotected <= 1 &&
-	       start->from <= start->to && PAGE_ALIGNED(start->from) && PAGE_ALIGNED(start->to);
+	       start->no_tables <= 1 && !start->reserved && start->from <= start->to &&
+	       PAGE_ALIGNED(start->from) && PAGE_ALIGNED(start->to);
 }
 
 /* The first page at or behind `from` that can be read. */
@@ -162,9 +174,11 @@ static int start_snapshot(struct mercury_snapshot_start __user *user)
 	error = mercury_kept_alloc(pool_size(&start));
 	if (error)
 		return error;
+	if (!start.no_tables)
+		mercury_tables_alloc();
 	snapshot.ranges = mercury_ranges(&snapshot.nr_ranges);
 	if (!snapshot.ranges) {
-		mercury_kept_free();
+		release_memory();
 		return -ENOMEM;
 	}
 	snapshot.from = start.from;
@@ -387,7 +401,7 @@ static int tell_stats(struct mercury_snapshot_stats __user *user)
 		.copied = READ_ONCE(m->kept),
 		.pool_pages = mercury_kept_pages(),
 		.pool_peak = READ_ONCE(m->kept),
-		.table_pages = mercury_pool_pages(),
+		.table_pages = mercury_pool_pages() + mercury_tables_pages(),
 		.table_peak = READ_ONCE(m->tables_peak),
 		.stalled = READ_ONCE(m->stalled),
 		.cpus = snapshot.cpus,

@@ -34,7 +34,7 @@ struct extent {
 static struct {
 	struct extent *extents;
 	unsigned int nr_extents, max_extents;
-	u64 *pml4, *pdpt, *pd;
+	u64 *pml4, *pdpt, *pd, *lent;
 	u64 *pts[WINDOW_PTS];
 	struct page *shared, *snapshot;
 	struct mercury_cpu_memory *cpus; /* by CPU number */
@@ -128,11 +128,14 @@ static int build_root(void)
 	window.pml4 = take_table();
 	window.pdpt = take_table();
 	window.pd = take_table();
-	if (!window.pml4 || !window.pdpt || !window.pd)
+	window.lent = take_table();
+	if (!window.pml4 || !window.pdpt || !window.pd || !window.lent)
 		return -ENOMEM;
 	window.pml4[MERCURY_WINDOW_PML4_SLOT] = __pa(window.pdpt) | TABLE_FLAGS;
 	window.pdpt[pud_index(MERCURY_WINDOW_BASE)] = __pa(window.pd) | TABLE_FLAGS;
-	return 0;
+	/* Empty, for the VMM to fill in: what is lent to it. */
+	window.pdpt[pud_index(MERCURY_LENT_BASE)] = __pa(window.lent) | TABLE_FLAGS;
+	return map(MERCURY_WINDOW_LENT, virt_to_page(window.lent), PAGE_RW_);
 }
 
 static u64 image_flags(const struct mercury_header *h, u64 offset)

@@ -6,6 +6,7 @@
 #include "call.h"
 #include "fatal.h"
 #include "insn.h"
+#include "lend.h"
 #include "mercury/console.h"
 #include "mercury/machine.h"
 #include "mercury/pool.h"
@@ -198,6 +199,18 @@ static enum mercury_error call_reclaim(struct cpu *cpu, uint64_t arg0, uint64_t 
 	return MERCURY_E_OK;
 }
 
+static enum mercury_error call_lend(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	(void)cpu, (void)arg1;
+	return lend_chunk(arg0);
+}
+
+static enum mercury_error call_give_back(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
+	(void)cpu, (void)arg0, (void)arg1;
+	return lend_give_back();
+}
+
 static enum mercury_error (*const calls[MERCURY_CALL_NR])(struct cpu *, uint64_t, uint64_t) = {
 	[MERCURY_CALL_INIT] = call_init,       [MERCURY_CALL_INIT_CPU] = call_init_cpu,
 	[MERCURY_CALL_MAP] = call_map,         [MERCURY_CALL_HIDE] = call_hide,
@@ -206,6 +219,7 @@ static enum mercury_error (*const calls[MERCURY_CALL_NR])(struct cpu *, uint64_t
 	[MERCURY_CALL_LEAVE] = call_leave,     [MERCURY_CALL_HIDDEN] = call_hidden,
 	[MERCURY_CALL_LOOKUP] = call_lookup,   [MERCURY_CALL_FREEZE] = call_freeze,
 	[MERCURY_CALL_THAW] = call_thaw,       [MERCURY_CALL_RECLAIM] = call_reclaim,
+	[MERCURY_CALL_LEND] = call_lend,       [MERCURY_CALL_GIVE_BACK] = call_give_back,
 };
 
 /* What a VMM that has failed still does. */

@@ -48,3 +48,18 @@ void *window_copymap(struct cpu *cpu, uint64_t pa)
 	return fixmap(window_at(MERCURY_WINDOW_COPY + (uint64_t)cpu->index * MERCURY_PAGE_SIZE), pa,
 		      PAGING_RW | PAGING_D);
 }
+
+void *window_lend(uint32_t n, uint64_t pa)
+{
+	uint64_t *directory = window_at(MERCURY_WINDOW_LENT);
+
+	directory[n] = pa | PAGING_P | PAGING_RW | PAGING_A | PAGING_D | PAGING_PS | PAGING_XD;
+	return (void *)(MERCURY_LENT_BASE + (uint64_t)n * MERCURY_LENT_CHUNK);
+}
+
+void window_give_back(uint32_t n)
+{
+	uint64_t *directory = window_at(MERCURY_WINDOW_LENT);
+
+	directory[n] = 0;
+}

@@ -27,4 +27,11 @@ void *window_fixmap_uncached(struct cpu *cpu, uint64_t pa);
 /* The same to write to, at another address. */
 void *window_copymap(struct cpu *cpu, uint64_t pa);
 
+/*
+ * Map the n-th chunk that is lent, one behind the other; and not any more. Nothing is flushed: the CPUs do
+ * before anything is mapped there again.
+ */
+void *window_lend(uint32_t n, uint64_t pa);
+void window_give_back(uint32_t n);
+
 #endif

@@ -20,7 +20,7 @@ typedef unsigned long long mer_u64; /* prints as %llu on both sides */
 
 #endif /* __ASSEMBLER__ */
 
-#define MERCURY_ABI_VERSION 3
+#define MERCURY_ABI_VERSION 4
 #define MERCURY_MAGIC 0x5952554352454d00 /* "\0MERCURY", little endian */
 
 /* --- The window: address space, not memory ----------------------------------------------------- */
@@ -37,9 +37,15 @@ typedef unsigned long long mer_u64; /* prints as %llu on both sides */
 #define MERCURY_WINDOW_SHARED 0x0300000 /* struct mercury_shared; Linux sees it while virtual     */
 #define MERCURY_WINDOW_SNAPSHOT                                                                    \
 	0x0310000                     /* struct mercury_snapshot; Linux sees it while virtual   */
+#define MERCURY_WINDOW_LENT 0x0320000 /* the page directory that maps what is lent              */
 #define MERCURY_WINDOW_COPY 0x0400000 /* a page for each CPU, for the VMM to map what it writes */
 #define MERCURY_WINDOW_POOL 0x0800000 /* pages for the P2M's tables                             */
 #define MERCURY_WINDOW_CPUS 0x2000000 /* MERCURY_CPU_SLOT bytes for each CPU                    */
+
+/* Chunks that are lent for tables while a snapshot is taken, beside the window, in the same slot. */
+#define MERCURY_LENT_BASE (MERCURY_WINDOW_BASE + 0x40000000)
+#define MERCURY_LENT_CHUNK 0x200000
+#define MERCURY_LENT_CHUNKS 512
 
 #define MERCURY_POOL_MAX_PAGES ((MERCURY_WINDOW_CPUS - MERCURY_WINDOW_POOL) / MERCURY_PAGE_SIZE)
 #define MERCURY_MAX_CPUS ((MERCURY_WINDOW_SIZE - MERCURY_WINDOW_CPUS) / MERCURY_CPU_SLOT)
@@ -103,6 +109,8 @@ enum mercury_call {
 	MERCURY_CALL_FREEZE,   /* on each CPU, virtual: stop with all others, freeze the P2M      */
 	MERCURY_CALL_THAW,     /* on each CPU: end it, and drop what is cached of the P2M         */
 	MERCURY_CALL_RECLAIM,  /* when each has: the tables that it took can be used again        */
+	MERCURY_CALL_LEND,     /* arg0: a chunk for tables, aligned; ascending                    */
+	MERCURY_CALL_GIVE_BACK, /* the chunks are Linux's again, once each CPU has thawed again   */
 	MERCURY_CALL_NR
 };
 
@@ -128,7 +136,8 @@ enum mercury_call {
 	E(BROKEN, EIO,                                                                             \
 	  "the VMM has failed before, see the kernel log: unload the module, load it again")       \
 	E(NO_ANSWER, ETIMEDOUT, "it did not answer an interrupt within a second; try again")       \
-	E(LATE, EAGAIN, "the CPUs did not all stop in time")
+	E(LATE, EAGAIN, "the CPUs did not all stop in time")                                       \
+	E(IN_USE, EBUSY, "a table of the P2M lies there")
 
 #define E(name, errno_, text) MERCURY_E_##name,
 enum mercury_error { MERCURY_ERRORS(E) MERCURY_E_NR };

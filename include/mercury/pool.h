@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pages for the P2M's tables, allocated by the module at load; the VMM never asks for more. */
+/*
+ * Pages for the P2M's tables, allocated by the module at load, and lent for as long as a snapshot lasts; the
+ * VMM never asks for more.
+ */
 #ifndef MERCURY_POOL_H
 #define MERCURY_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -27,6 +31,20 @@ void pool_reclaim(void);
 /* Physical address of a page of the pool, and the page of a physical address (NULL: not ours). */
 uint64_t pool_pa(const void *page);
 void *pool_page(uint64_t pa);
+
+/*
+ * A chunk of MERCURY_LENT_CHUNK bytes more, used when no page of the pool's own is left: physically from
+ * `pa` on, at `at`, behind the one before. False: there are enough, or it is
+ * not above the one before.
+ */
+bool pool_lend(void *at, uint64_t pa);
+
+/* All chunks are the lender's again; false: a page of them is in use, or retired. */
+bool pool_give_back(void);
+
+/* Chunks that are lent now, and where the n-th lies physically. */
+uint32_t pool_lent(void);
+uint64_t pool_lent_pa(uint32_t n);
 
 /* Pages given out now. */
 uint32_t pool_used(void);

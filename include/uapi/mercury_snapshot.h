@@ -34,6 +34,8 @@ struct mercury_snapshot_start {
 	__u32 stall_ms;
 	__u32 attempts; /* to stop all CPUs; 0: as many as the module thinks right                */
 	__u32 unprotected; /* 1: for tests alone, nothing is protected: the image is torn         */
+	__u32 no_tables; /* 1: for tests alone, no tables but those set aside at load             */
+	__u32 reserved;  /* 0                                                                   */
 };
 
 /* A range of RAM, physical bytes, whole pages; none of the VMM's own pages lies in one. */

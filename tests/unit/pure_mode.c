@@ -40,6 +40,8 @@ static const struct expectation {
 	{ MERCURY_CALL_FREEZE,   { "--", "--", "--", "--", "VV" } },
 	{ MERCURY_CALL_THAW,     { "--", "NN", "PP", "RR", "VV" } },
 	{ MERCURY_CALL_RECLAIM,  { "--", "NN", "PP", "RR", "VV" } },
+	{ MERCURY_CALL_LEND,     { "--", "--", "--", "--", "VV" } },
+	{ MERCURY_CALL_GIVE_BACK, { "--", "NN", "PP", "RR", "VV" } },
 	/* clang-format on */
 };
 

@@ -173,6 +173,100 @@ static void every_size_of_pool(void **state)
 	}
 }
 
+/* --- What is lent ------------------------------------------------------------------------------- */
+
+#define CHUNKS 3u
+#define CHUNK_PAGES (MERCURY_LENT_CHUNK / MERCURY_PAGE_SIZE)
+
+static char lent[CHUNKS][MERCURY_LENT_CHUNK] __attribute__((aligned(MERCURY_PAGE_SIZE)));
+
+/* Below, between and above the pool's own pages. */
+static const uint64_t lent_pa[CHUNKS] = { 0x40000000, 0x138000000, 0x900000000000 };
+
+static void lend(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < CHUNKS; i++)
+		assert_true(pool_lend(lent[i], lent_pa[i]));
+	assert_int_equal(pool_lent(), CHUNKS);
+}
+
+static void own_pages_go_first_then_those_lent(void **state)
+{
+	void *page;
+	uint32_t i;
+
+	(void)state;
+	lend();
+	for (i = 0; i < PAGES; i++) {
+		page = pool_alloc();
+		assert_in_range((uintptr_t)page, (uintptr_t)memory[0], (uintptr_t)memory[PAGES]);
+	}
+	for (i = 0; i < CHUNKS * CHUNK_PAGES; i++) {
+		page = pool_alloc();
+		assert_ptr_equal(page, lent[0] + (uint64_t)i * MERCURY_PAGE_SIZE);
+		assert_int_equal(pool_pa(page),
+				 lent_pa[i / CHUNK_PAGES] + i % CHUNK_PAGES * MERCURY_PAGE_SIZE);
+		assert_ptr_equal(pool_page(pool_pa(page)), page);
+	}
+	assert_null(pool_alloc());
+	assert_int_equal(pool_used(), PAGES + CHUNKS * CHUNK_PAGES);
+	assert_null(pool_page(lent_pa[0] - MERCURY_PAGE_SIZE));
+	assert_null(pool_page(lent_pa[1] + MERCURY_LENT_CHUNK));
+}
+
+/* Each page comes back to whom it belongs, freed or retired; then nothing of them is handed out. */
+static void lent_pages_are_given_back_when_none_is_used(void **state)
+{
+	void *own = NULL, *page, *other;
+	uint32_t i;
+
+	(void)state;
+	lend();
+	for (i = 0; i < PAGES; i++)
+		own = pool_alloc();
+	page = pool_alloc();
+	other = pool_alloc();
+	assert_false(pool_give_back());
+	pool_free(page);
+	pool_retire(other);
+	assert_false(pool_give_back());
+	pool_free(own);
+	pool_reclaim();
+	assert_int_equal(pool_used(), PAGES - 1);
+	assert_ptr_equal(pool_alloc(), own);
+	assert_true(pool_give_back());
+	assert_int_equal(pool_lent(), 0);
+	assert_null(pool_alloc());
+	assert_null(pool_page(lent_pa[1]));
+	/* And again: as if they were new. */
+	lend();
+	assert_ptr_equal(pool_alloc(), lent[0]);
+	assert_ptr_equal(pool_alloc(), lent[0] + MERCURY_PAGE_SIZE);
+}
+
+static void chunks_ascend(void **state)
+{
+	(void)state;
+	assert_true(pool_lend(lent[0], lent_pa[1]));
+	assert_false(pool_lend(lent[1], lent_pa[0]));
+	assert_false(pool_lend(lent[1], lent_pa[1]));
+	assert_int_equal(pool_lent(), 1);
+}
+
+static void no_more_chunks_than_fit(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < MERCURY_LENT_CHUNKS; i++)
+		assert_true(pool_lend(lent[0] + (uint64_t)i * MERCURY_LENT_CHUNK,
+				      (uint64_t)(i + 1) * MERCURY_LENT_CHUNK));
+	assert_false(pool_lend(lent[0], UINT64_C(1) << 40));
+	assert_int_equal(pool_lent(), MERCURY_LENT_CHUNKS);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(hands_out_every_page_once_then_null, setup),
 	cmocka_unit_test_setup(pages_are_zeroed_fresh_and_reused, setup),
@@ -182,6 +276,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(retired_pages_wait, setup),
 	cmocka_unit_test_setup(empty_pool, setup),
 	cmocka_unit_test_setup(every_size_of_pool, setup),
+	cmocka_unit_test_setup(own_pages_go_first_then_those_lent, setup),
+	cmocka_unit_test_setup(lent_pages_are_given_back_when_none_is_used, setup),
+	cmocka_unit_test_setup(chunks_ascend, setup),
+	cmocka_unit_test_setup(no_more_chunks_than_fit, setup),
 };
 
 UNIT_MAIN(tests)

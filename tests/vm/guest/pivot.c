@@ -36,7 +36,8 @@ static const char usage[] =
 	"       pivot check FILE              the pages in the core FILE: is it of one instant?\n"
 	"       pivot dma DISK                a page that the disk writes to after the instant; wipes DISK\n"
 	"       pivot cost                    cycles: of the stop; of a page's first write, and of the next\n"
-	"       pivot scatter MIB             writes once in each 2 MiB that MIB of memory lie in\n"
+	"       pivot scatter MIB [none]      writes once in each 2 MiB that MIB of memory lie in; `none`: with\n"
+	"                                     no tables but those that were set aside at load\n"
 	"       pivot hold                    a snapshot until a line comes in; then what reading gives\n";
 
 struct page {
@@ -153,16 +154,15 @@ static void halfway(unsigned int i)
 
 /* --- By the device ------------------------------------------------------------------------------ */
 
-static int begin(const uint64_t *address, bool unprotected)
+static int begin_with(const uint64_t *address, struct mercury_snapshot_start start)
 {
-	struct mercury_snapshot_start start = { .pool_bytes = 4 << 20,
-						.from = UINT64_MAX,
-						.unprotected = unprotected };
 	int fd = open(MERCURY_SNAPSHOT_DEVICE, O_RDONLY);
 	unsigned int i;
 
 	if (fd < 0)
 		die(MERCURY_SNAPSHOT_DEVICE);
+	start.pool_bytes = 4 << 20;
+	start.from = UINT64_MAX;
 	for (i = 0; i < PAGES; i++) {
 		start.from = address[i] < start.from ? address[i] : start.from;
 		start.to = address[i] + PAGE > start.to ? address[i] + PAGE : start.to;
@@ -170,6 +170,11 @@ static int begin(const uint64_t *address, bool unprotected)
 	if (ioctl(fd, MERCURY_SNAPSHOT_START, &start))
 		die("START");
 	return fd;
+}
+
+static int begin(const uint64_t *address, bool unprotected)
+{
+	return begin_with(address, (struct mercury_snapshot_start){ .unprotected = unprotected });
 }
 
 /* False: the kernel has moved a page meanwhile. */
@@ -282,7 +287,7 @@ static int cost(void)
 }
 
 /* Each of the first writes to 2 MiB takes a table, though nothing of them is wanted in the image. */
-static int scatter(size_t mib)
+static int scatter(size_t mib, bool no_tables)
 {
 	size_t n = (mib << 20) / PAGE, i, blocks = 0;
 	uint8_t *memory = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE,
@@ -299,7 +304,7 @@ static int scatter(size_t mib)
 		    (ssize_t)(n * sizeof(*entry)))
 		die("memory");
 	locate(address);
-	fd = begin(address, false);
+	fd = begin_with(address, (struct mercury_snapshot_start){ .no_tables = no_tables });
 	for (i = 0; i < n; i++) {
 		uint64_t block = entry[i] % (UINT64_C(1) << 55) / 512;
 
@@ -412,7 +417,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "cost"))
 		return cost();
 	if (!strcmp(argv[1], "scatter") && n)
-		return scatter(n);
+		return scatter(n, argc > 3 && !strcmp(argv[3], "none"));
 	start();
 	if (!strcmp(argv[1], "device") && n)
 		return by_device(n, argc > 3);
