@@ -36,6 +36,8 @@ static const char usage[] =
 	"       pivot check FILE              the pages in the core FILE: is it of one instant?\n"
 	"       pivot dma DISK                a page that the disk writes to after the instant; wipes DISK\n"
 	"       pivot cost                    cycles: of the stop; of a page's first write, and of the next\n"
+	"       pivot load                    cycles to write all words of 1,024 pages: before a snapshot, for the\n"
+	"                                     first time in one, and again\n"
 	"       pivot scatter MIB [none]      writes once in each 2 MiB that MIB of memory lie in; `none`: with\n"
 	"                                     no tables but those that were set aside at load\n"
 	"       pivot hold                    a snapshot until a line comes in; then what reading gives\n";
@@ -154,6 +156,7 @@ static void halfway(unsigned int i)
 
 /* --- By the device ------------------------------------------------------------------------------ */
 
+/* The hull of the pages at `address`; NULL: all of memory. */
 static int begin_with(const uint64_t *address, struct mercury_snapshot_start start)
 {
 	int fd = open(MERCURY_SNAPSHOT_DEVICE, O_RDONLY);
@@ -161,9 +164,9 @@ static int begin_with(const uint64_t *address, struct mercury_snapshot_start sta
 
 	if (fd < 0)
 		die(MERCURY_SNAPSHOT_DEVICE);
-	start.pool_bytes = 4 << 20;
-	start.from = UINT64_MAX;
-	for (i = 0; i < PAGES; i++) {
+	start.pool_bytes = address ? 4 << 20 : 0;
+	start.from = address ? UINT64_MAX : 0;
+	for (i = 0; address && i < PAGES; i++) {
 		start.from = address[i] < start.from ? address[i] : start.from;
 		start.to = address[i] + PAGE > start.to ? address[i] + PAGE : start.to;
 	}
@@ -282,6 +285,40 @@ static int cost(void)
 		close(fd);
 	}
 	printf("stop %llu first %llu next %llu\n", (unsigned long long)stop,
+	       (unsigned long long)first, (unsigned long long)next);
+	return 0;
+}
+
+static uint64_t round_time(volatile uint64_t *words, size_t n)
+{
+	uint64_t start = __rdtsc();
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		words[i] = start;
+	return __rdtsc() - start;
+}
+
+/* What who writes all the time has to pay. */
+static int load(void)
+{
+	const size_t n = 1024 * PAGE / sizeof(uint64_t);
+	uint64_t *words = mmap(NULL, n * sizeof(*words), PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	uint64_t before = UINT64_MAX, first, next = UINT64_MAX;
+	unsigned int k;
+	int fd;
+
+	if (words == MAP_FAILED)
+		die("memory");
+	for (k = 0; k < 3; k++)
+		before = least(before, round_time(words, n));
+	fd = begin_with(NULL, (struct mercury_snapshot_start){ .on_full = 0 });
+	first = round_time(words, n);
+	for (k = 0; k < 3; k++)
+		next = least(next, round_time(words, n));
+	close(fd);
+	printf("before %llu first %llu next %llu\n", (unsigned long long)before,
 	       (unsigned long long)first, (unsigned long long)next);
 	return 0;
 }
@@ -416,6 +453,8 @@ int main(int argc, char **argv)
 		return dma(argv[2]);
 	if (!strcmp(argv[1], "cost"))
 		return cost();
+	if (!strcmp(argv[1], "load"))
+		return load();
 	if (!strcmp(argv[1], "scatter") && n)
 		return scatter(n, argc > 3 && !strcmp(argv[3], "none"));
 	start();
