@@ -32,6 +32,11 @@ release() {
 	tail -n 1 "$WORK/held"
 }
 
+# left_by WHAT: nothing. Tables are dropped when all is thawed.
+left_by() {
+	is "$1: no table of the P2M is left" "$(field tables)" "$tables"
+}
+
 modprobe mercury-vmx || exit 1
 tables=$(field tables)
 succeeds "to virtual" set_mode virtual
@@ -71,6 +76,14 @@ succeeds "every CPU is native" hv --expect native
 ends 1 mercury snapshot --pool 16K "$WORK/core"
 like "the pool is full" "$(cat "$WORK/output")" "*pool for old contents is full*next: give a larger --pool*"
 is "no half file is left" "$(ls "$WORK/core" 2> /dev/null)" ""
+left_by "a full pool"
+mkdir -p "$WORK/small"
+mount -t tmpfs -o size=1M small "$WORK/small"
+ends 1 mercury snapshot --range 0x1000000-0x1800000 "$WORK/small/core"
+like "the disk is full" "$(cat "$WORK/output")" "*No space left on device*next: free some space*"
+is "no half file is left there" "$(ls "$WORK/small")" ""
+umount "$WORK/small"
+left_by "a full disk"
 mercury snapshot "$WORK/core" 2> "$WORK/output" &
 snapshot=$!
 until [ -s "$WORK/core" ]; do sleep 0.05; done
@@ -79,6 +92,7 @@ wait $snapshot
 is "interrupted: exit status" $? 1
 is "no half file is left then" "$(ls "$WORK/core" 2> /dev/null)" ""
 is "the machine is native again" "$(mode)" native
+left_by "SIGINT"
 kill $counter
 
 set_mode virtual
@@ -90,8 +104,15 @@ if [ "$(nproc)" -gt 1 ]; then
 fi
 succeeds "nor the module" sh -c "! rmmod mercury_vmx"
 is "a snapshot that is held" "$(release)" read
+left_by "what was refused meanwhile"
+hold
+kill -9 "$holder"
+exec 3>&-
+wait "$holder"
+left_by "a reader that died"
 hold
 succeeds "the mode changes meanwhile" set_mode native
+left_by "a change of the mode"
 is "and ends it" "$(release)" ECANCELED
 succeeds "every CPU is native then" hv --expect native
 
@@ -108,6 +129,6 @@ if [ "$(nproc)" -gt 1 ]; then
 	succeeds "and comes" sh -c "echo 1 > /sys/devices/system/cpu/cpu1/online"
 fi
 succeeds "to native" set_mode native
-is "no table of the P2M is left" "$(field tables)" "$tables"
+left_by "all that"
 succeeds "the module goes" rmmod mercury_vmx
 finish
