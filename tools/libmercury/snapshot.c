@@ -70,7 +70,7 @@ static int pool_is_full(struct snapshot *s, uint64_t address)
 		return failed(s, "asking for the snapshot's statistics");
 	tables = stats.pool_peak < stats.pool_pages && stats.table_peak == stats.table_pages;
 	return mercury_problem(s->problem, ENOSPC,
-			       tables ? "give a --range, or try when less is written" :
+			       tables ? "free some memory, or load the module with snapshot_gib=N" :
 					"give a larger --pool, a --range, or --on-full stall",
 			       "the pool for %s is full: the snapshot is over at %" PRIu64
 			       " MiB, with %" PRIu64 " pages kept; writers waited %" PRIu64
