@@ -8,8 +8,9 @@
 
 #define PAGE_SHIFT 12
 
-/* Processes are told apart by their page tables' root, in so many classes. */
+/* Processes are told apart by their page tables' root, in so many classes. A root may be of two pages. */
 #define CLASSES 64
+#define CLASS_SHIFT (PAGE_SHIFT + 1)
 
 static struct mercury_snapshot *meeting;
 
@@ -243,7 +244,7 @@ static bool take_below(uint32_t end, uint32_t *n)
 /* The same, unless all that this writer can have are taken. */
 static bool take_next(const struct writer *writer, uint32_t *n)
 {
-	uint32_t *taken = &snapshot.taken[(writer->process >> PAGE_SHIFT) % CLASSES];
+	uint32_t *taken = &snapshot.taken[(writer->process >> CLASS_SHIFT) % CLASSES];
 
 	if (!writer->process)
 		return take_below(snapshot.kept_max, n);
