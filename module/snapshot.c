@@ -62,13 +62,24 @@ static bool thaw_all(void)
 	return true;
 }
 
+/* A CPU that is native has flushed nothing of the VMM's own. */
+static bool all_virtual(void)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu)
+		if (!mercury_cpu_shared(cpu)->is_virtual)
+			return false;
+	return true;
+}
+
 /* Under the switch mutex, the hotplug lock and ours. Nothing stays protected. */
 static void end_locked(void)
 {
 	if (!snapshot.runs)
 		return;
 	WRITE_ONCE(mercury_snapshot()->phase, MERCURY_SNAPSHOT_NONE);
-	if (thaw_all() && mercury_tables_take_back() && !thaw_all())
+	if (thaw_all() && mercury_tables_take_back() && !(thaw_all() && all_virtual()))
 		mercury_tables_keep();
 	snapshot.runs = false;
 	trace_mercury_snapshot_end(mercury_snapshot()->faults, mercury_snapshot()->kept);

@@ -188,7 +188,11 @@ static enum mercury_error call_thaw(struct cpu *cpu, uint64_t arg0, uint64_t arg
 	(void)arg0, (void)arg1;
 	snapshot_end();
 	/* Natively there is no VMX operation to flush in, and nothing is used of what was cached. */
-	return cpu->mode == MODE_VIRTUAL && !machine_flush() ? MERCURY_E_FLUSH : MERCURY_E_OK;
+	if (cpu->mode != MODE_VIRTUAL)
+		return MERCURY_E_OK;
+	/* What was lent, of the VMM's own mappings. */
+	insn_write_cr3(insn_read_cr3());
+	return machine_flush() ? MERCURY_E_OK : MERCURY_E_FLUSH;
 }
 
 static enum mercury_error call_reclaim(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
