@@ -33,10 +33,17 @@ struct writer {
 	uint64_t process;
 };
 
+/* Not at the instant: all CPUs wait then. */
+static void forget_processes(void)
+{
+	__builtin_memset(snapshot.taken, 0, sizeof(snapshot.taken));
+}
+
 void snapshot_init(struct mercury_snapshot *shared, struct p2m *p2m)
 {
 	meeting = shared;
 	snapshot.p2m = p2m;
+	forget_processes();
 }
 
 static uint32_t phase(void)
@@ -72,8 +79,6 @@ static void take_parameters(void)
 	 */
 	snapshot.kept_user = snapshot.patience ? snapshot.kept_max / 2 : snapshot.kept_max;
 	snapshot.more = (snapshot.kept_max - snapshot.kept_user) / 2 / CLASSES;
-	for (i = 0; i < CLASSES; i++)
-		snapshot.taken[i] = 0;
 	snapshot.kernel_since = snapshot.user_since = 0;
 }
 
@@ -312,6 +317,7 @@ void snapshot_break(void)
 
 void snapshot_end(void)
 {
+	forget_processes();
 	if (snapshot.p2m && snapshot.p2m->frozen)
 		p2m_thaw(snapshot.p2m);
 }

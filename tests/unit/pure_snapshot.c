@@ -294,6 +294,16 @@ static void each_process_has_a_few(void **state)
 	write_to(8);
 	assert_true(holds(FIRST_KEPT + 2, 8));
 	assert_int_equal(meeting.kept, 131);
+	/* The next snapshot is another matter. */
+	snapshot_end();
+	meeting.phase = MERCURY_SNAPSHOT_GATHERS;
+	meeting.arrived = 0;
+	assert_int_equal(stop(), MERCURY_E_OK);
+	meeting.kept = 128;
+	meeting.stalled = 0;
+	while (snapshot_first_write(NULL, 6, PROCESS))
+		;
+	assert_true(holds(FIRST_KEPT, 6));
 }
 
 /* Who would not wait has no use for what is left. */
