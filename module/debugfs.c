@@ -5,6 +5,7 @@
  *	state	every item that a switch must keep, of every CPU, in a form for diff(1)
  *	p2m	all that the P2M maps, merged where it goes on the same way
  *	lookup	write a physical address, read what it maps to and what maps to it
+ *	calibrate	what instructions cost here: event, and cycles, low, middle and high
  */
 #include <linux/debugfs.h>
 #include <linux/kstrtox.h>
@@ -28,6 +29,12 @@ static int state_show(struct seq_file *m, void *unused)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(state);
+
+static int calibrate_show(struct seq_file *m, void *unused)
+{
+	return mercury_calibrate(m);
+}
+DEFINE_SHOW_ATTRIBUTE(calibrate);
 
 /* --- The P2M ------------------------------------------------------------------------------------ */
 
@@ -148,6 +155,7 @@ void mercury_debugfs_start(void)
 	debugfs_create_file("state", 0400, directory, NULL, &state_fops);
 	debugfs_create_file("p2m", 0400, directory, NULL, &p2m_fops);
 	debugfs_create_file("lookup", 0600, directory, NULL, &lookup_ops);
+	debugfs_create_file("calibrate", 0400, directory, NULL, &calibrate_fops);
 }
 
 void mercury_debugfs_stop(void)

@@ -311,6 +311,11 @@ struct mercury_range *mercury_ranges(u32 *count);
 /* System RAM as it is; at most `room`. Returns how many there are. */
 u32 mercury_ram(struct mercury_range *ranges, u32 room);
 
+/* --- calibrate.c: what the instructions of a switch cost here --------------------------------------- */
+
+/* A line for each: event, low, middle and high cycles. 0; -EBUSY not native, or VMX is owned by another. */
+int mercury_calibrate(struct seq_file *m);
+
 /* --- debugfs.c: for developers ------------------------------------------------------------------ */
 
 void mercury_debugfs_start(void);

@@ -33,6 +33,7 @@ extern const unsigned int nr_commands;
 enum exit_status command_status(const struct options *options, int argc, char **argv);
 enum exit_status command_virtual(const struct options *options, int argc, char **argv);
 enum exit_status command_native(const struct options *options, int argc, char **argv);
+enum exit_status command_calibrate(const struct options *options, int argc, char **argv);
 enum exit_status command_bench(const struct options *options, int argc, char **argv);
 enum exit_status command_top(const struct options *options, int argc, char **argv);
 enum exit_status command_wait(const struct options *options, int argc, char **argv);

@@ -15,6 +15,8 @@ const struct command commands[] = {
 	  command_check },
 	{ "top", "", "the same, live", false, command_top },
 	{ "bench", "", "switch to and fro, and say what it costs", true, command_bench },
+	{ "calibrate", "[FILE]", "measure what each event of a switch costs, for predictions",
+	  false, command_calibrate },
 	{ "wait", "MODE", "wait until the mode is native, or virtual", false, command_wait },
 	{ "state", "", "show the registers that a switch leaves as they were", false,
 	  command_state },
@@ -32,7 +34,7 @@ static void usage(FILE *to)
 
 	fputs("usage: mercury COMMAND [--json]\n\nSelf-virtualization for Linux.\n\n", to);
 	for (i = 0; i < nr_commands; i++)
-		fprintf(to, "  %-8s %-5s %s\n", commands[i].name, commands[i].arguments,
+		fprintf(to, "  %-9s %-6s %s\n", commands[i].name, commands[i].arguments,
 			commands[i].what);
 	fputs("\n  --json           print one JSON object instead of text\n"
 	      "  --help           this text\n"

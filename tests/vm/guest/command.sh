@@ -87,6 +87,12 @@ ends 0 mercury virtual
 ends 0 mercury bench --rounds 5
 is "bench: what each CPU's switches cost" \
 	"$(grep -cE "^(virtual|native) +$((5 * $(nproc))) +[1-9]" "$WORK/output")" 2
+ends 0 mercury calibrate "$WORK/weights"
+like "calibrate: in an emulator it says that it means nothing" "$(sed -n 's/^# kind: //p' "$WORK/weights")" \
+	"meaningless, for the TSC counts instructions:*"
+is "calibrate: an event, three figures in order, for each weight that can be measured" \
+	"$(awk '/ measured/ && $2 <= $3 && $3 <= $4 { n++ } END { print n }' "$WORK/weights")" 19
+sed 's/^/# /' "$WORK/weights"
 succeeds "and the machine is virtual again" hv --expect virtual
 ends 0 mercury native
 succeeds "every CPU is native" hv --expect native
