@@ -9,6 +9,8 @@
 #	make test-long		the same, and every machine, kernel and number of CPUs
 #	make unit lint		parts of it
 #	make test-crash		a snapshot's image in crash and drgn; fetches the kernel's debug symbols
+#	make bench		the benchmark, in an emulator, 45 minutes; MACHINE=host: on this machine, by root
+#	make bench-docs		docs/benchmarks.md's tables and plots anew from the kept results
 #	make bench-switch	what a switch costs, as a table; KERNEL=6.12, CPU=MODEL, SMP="1 2"
 #	make bench-check	the same counts on one CPU against the recorded ones, with a verdict
 #	make bench-steps	where the instructions of a switch go, by function
@@ -40,7 +42,8 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
 .PHONY: all image module tools install install-module install-source \
-	deb install-deps run test test-long test-deb test-crash bench-switch bench-check bench-steps soak \
+	deb install-deps run test test-long test-deb test-crash bench bench-docs bench-switch bench-check \
+	bench-steps soak \
 	unit lint format feature-table clean
 
 all: module
@@ -177,6 +180,13 @@ test-deb: install-deps
 
 test-crash: install-deps
 	$(Q)tests/vm/crash
+
+BENCH_host := host
+bench: install-deps
+	$(Q)tests/bench/$(or $(BENCH_$(MACHINE)),emulator)
+
+bench-docs: install-deps
+	$(Q)tests/bench/document
 
 bench-switch: install-deps
 	$(Q)tests/bench/switch

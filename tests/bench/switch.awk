@@ -3,7 +3,7 @@
 # figure is not there. A line is
 #
 #	CPUS window enter|leave CPU INSTRUCTIONS	interrupts off; CPUS is that of the machine
-#	CPUS op enter|leave CPU OPERATION COUNT		calls of the hardware port
+#	CPUS op load|enter|leave CPU OPERATION COUNT	calls of the hardware port; load is the module's
 #	CPUS cpuid LEAF NATIVE VIRTUAL			instructions for 100 CPUIDs
 #	CPUS memory used|percpu KIB
 #	- stub INSTRUCTIONS				of ours for a CPUID, as the unit test counts them

@@ -50,10 +50,13 @@ since() {
 		{ print "op", phase, substr($1, 4), $2, $3 - before[$1, $2] }' "$WORK/$2" "$WORK/$3"
 }
 
-# The second round trip: the first has changed what is changed once.
+# Loading, and the second round trip: the first has changed what is changed once.
 operations() {
 	need insmod mercury-port.ko
 	need insmod "$1"
+	snapshot loaded
+	sed 's/ [0-9]*$/ 0/' "$WORK/loaded" > "$WORK/unloaded"
+	since load unloaded loaded
 	need go virtual
 	need go native
 	snapshot a
