@@ -99,7 +99,7 @@ def late_table: $switch.late | map(select(.phase)) | map(. as $l |
 	 ($switch.late | map(select(.during == $l.phase and .cpus == $l.cpus) | .times)[0] // "" | tostring)]) |
 	table(["CPUs", "meanwhile", "wake-ups", "median late, us of the emulator", "99 %", "most", "how often"]);
 
-def from: "\(.machine); Linux \(.kernel); commit \(.commit)";
+def from: "\(.machine); Linux \(.kernel); commit \(.commit // (.commits | [.[]] | unique | join(", ")))";
 # Bars: a row for each benchmark, a column for each way; ? where there is none.
 def bars($figure): ($columns | map(.[0])) as $all |
 	$names | map(select(.[1] == $figure)) | map(.[0] as $row | select(of("plain"; $row)) |

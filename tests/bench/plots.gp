@@ -24,7 +24,8 @@ if (name eq "figure2" || name eq "figure3") {
 	set ylabel "instructions, plain Linux = 100"
 	set logscale y
 	set yrange [80:*]
-	set ytics (80, 100, 120, 150, 200, 300, 500, 1000, 2000)
+	set ytics (100, 200, 500, 1000, 2000, 5000)
+	set rmargin 10
 	set key outside top center horizontal
 	plot for [i = 1:7] data using (column(i + 1)):xtic(1) title title[i] linecolor rgb colour[i]
 }
@@ -41,7 +42,7 @@ if (name eq "exits") {
 }
 if (name eq "breakdown") {
 	set xtics rotate by -45
-	set ylabel "predicted cycles: mid, from low to high"
+	set ylabel "predicted cycles"
 	set logscale y
 	set yrange [10:*]
 	set boxwidth 0.7
