@@ -7,6 +7,11 @@ set -u
 
 bash docs/generate --check "$PWD" 2>&1 | check "what is generated in docs/ is the code's"
 
+name="docs/benchmarks.md and the figures of README.md are those of the kept results"
+if need jq jq "$name"; then
+	bash tests/bench/document --check "$PWD" 2>&1 | check "$name"
+fi
+
 for file in *.md docs/*.md; do
 	grep -noE '\]\([^):#]+' "$file" | while IFS=: read -r line link; do
 		[[ -e $(dirname "$file")/${link#](} ]] || echo "$file:$line: there is no ${link#](}"
