@@ -11,8 +11,10 @@ set -u
 late() {
 	cyclictest -q -m -p 90 -i 1000 -l $((times * 4)) -h 20000 > /tmp/late
 	awk -v phase="$1" '
-		/^[0-9]/ && $2 { value[++n] = $1 + 0; count[n] = $2 + 0; all += $2 }
-		/^# Histogram Overflows/ { overflows = $4 + 0 }
+		# Numbers that begin with zeros are octal to some.
+		/^[0-9]/ { sub(/^0+/, "", $1); sub(/^0+/, "", $2) }
+		$1 !~ /^#/ && $2 != "" && NF == 2 { value[++n] = $1 + 0; count[n] = $2 + 0; all += $2 }
+		/^# Histogram Overflows/ { sub(/^0+/, "", $4); overflows = $4 + 0 }
 		END {
 			for (i = 1; i <= n; i++) {
 				seen += count[i]
