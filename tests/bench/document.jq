@@ -74,8 +74,8 @@ def operation($machine; $way; $op): $machine.operations | map([.[$way] | to_entr
 	map(tostring) | join("..");
 def cpus_table: $switch.machines | map(select(.mib == 512)) | sort_by(.cpus) | map(. as $m |
 	[(.cpus | tostring), operation($m; "enter"; "vmwrite"), operation($m; "leave"; "vmread"), operation($m; "enter"; "rdmsr"),
-	 ($m.operations | map(.enter | add) | unique | map(tostring) | join("..")),
-	 ($m.operations | map(.leave | add) | unique | map(tostring) | join("..")),
+	 ($m.operations | map(.enter | del(.pause, .stop) | add) | unique | map(tostring) | join("..")),
+	 ($m.operations | map(.leave | del(.pause, .stop) | add) | unique | map(tostring) | join("..")),
 	 (.enter // "" | tostring), (.leave // "" | tostring), (.memory.used // "" | tostring)]) |
 	table(["CPUs", "VMWRITEs in", "VMREADs out", "RDMSRs in, vote included", "operations in", "operations out", "instructions in", "instructions out", "KiB in all"]);
 def memory_table: $switch.machines | map(select(.cpus == 1)) | sort_by(.mib) | map(
@@ -119,4 +119,4 @@ def per_second: $names | map(.[0] as $row | of("vmx"; $row) as $v | of("kvm"; $r
   "data figure2": bars("2"), "data figure3": bars("3"), "data exits": per_second,
   "data breakdown": (["enter", "leave"] | map(. as $way | breakdown_rows($way) | map(select(.n * weight(.event)[1] >= 40)) |
 	map("\"\(if $way == "enter" then "in" else "out" end): \(.event)\" \(.n * weight(.event)[1] | round) \(.n * weight(.event)[0] | round) \(.n * weight(.event)[2] | round)") | join("\n")) | join("\n")),
-  "data cpus": ($switch.machines | map(select(.mib == 512)) | sort_by(.cpus) | map("\(.cpus) \(.operations | map(.enter | add) | max) \(.operations | map(.leave | add) | max)") | join("\n")) }
+  "data cpus": ($switch.machines | map(select(.mib == 512)) | sort_by(.cpus) | map("\(.cpus) \(.operations | map(.enter | del(.pause, .stop) | add) | max) \(.operations | map(.leave | del(.pause, .stop) | add) | max)") | join("\n")) }
