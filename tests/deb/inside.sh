@@ -60,6 +60,15 @@ is "it is in updates/" "$(field "${releases[0]}" filename)" \
 	"/lib/modules/${releases[0]}/updates/dkms/mercury-vmx.ko"
 is "the command runs" "$(mercury --version)" "mercury $version"
 is "with the shared library" "$(ldd "$(command -v mercury)" | grep -c libmercury.so.0)" 1
+is "the kernel that is there has its table of sites" "$(ls /lib/firmware/mercury)" first.sites
+cp /boot/vmlinuz-first /boot/vmlinuz-second
+ok "a kernel comes, with its hook" run-parts --exit-on-error --arg=second /etc/kernel/postinst.d
+is "and has its table" "$(ls /lib/firmware/mercury)" $'first.sites\nsecond.sites'
+echo none > /boot/vmlinuz-third
+ok "one that is none: its hook does not fail" run-parts --exit-on-error --arg=third /etc/kernel/postinst.d
+ok "it goes, with its hook" /etc/kernel/postrm.d/mercury-sites second
+is "and so does its table" "$(ls /lib/firmware/mercury)" first.sites
+rm /boot/vmlinuz-second /boot/vmlinuz-third
 is "nothing was loaded or switched: status says so" "$(mercury status)" "mode      not loaded"
 mkdir -p /etc/systemd/system/multi-user.target.wants
 ln -s /lib/systemd/system/mercury-mode@.service \

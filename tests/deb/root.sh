@@ -3,7 +3,7 @@
 # A small Debian to install into, and the headers of every kernel that Debian 12 offers; both cached.
 
 # What the packages need, and what looks at them; nothing else.
-readonly ROOT_PACKAGES=dkms,gcc,libc6-dev,libjson-c5,libncursesw6,make,nasm,pkgconf,libelf1
+readonly ROOT_PACKAGES=dkms,gcc,libc6-dev,libjson-c5,libncursesw6,make,nasm,pkgconf,libelf1,liblz4-1,liblzma5,libzstd1,zlib1g
 readonly FLAVOURS='cloud-amd64 6.12-cloud-amd64 amd64 rt-amd64 6.12-amd64 6.12-rt-amd64'
 
 # sources: apt's files that name Debian itself, as this machine has them.

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* mercury-sites: the table of a kernel's sites, from its image. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sites.h"
+
+void fail(const char *format, ...)
+{
+	va_list arguments;
+
+	fputs("mercury-sites: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+static void write_table(const char *name, const struct kernel *kernel,
+			const struct mercury_site *sites, size_t count)
+{
+	struct mercury_sites header = { .magic = MERCURY_SITES_MAGIC, .count = (uint32_t)count };
+	FILE *file = fopen(name, "wb");
+
+	memcpy(header.build_id, kernel->build_id, sizeof(header.build_id));
+	if (!file || fwrite(&header, sizeof(header), 1, file) != 1 ||
+	    fwrite(sites, sizeof(*sites), count, file) != count || fclose(file))
+		fail("%s: %s", name, strerror(errno));
+}
+
+static void list(const struct kernel *kernel, const struct mercury_site *sites, size_t count)
+{
+	unsigned int kinds[MERCURY_SITE_KINDS] = { 0 };
+	size_t i;
+
+	printf("build ID ");
+	for (i = 0; i < MERCURY_SITES_BUILD_ID; i++)
+		printf("%02x", kernel->build_id[i]);
+	printf("\n");
+	for (i = 0; i < count; i++)
+		kinds[sites[i].kind]++;
+	for (i = 0; i < MERCURY_SITE_KINDS; i++)
+		printf("%5u %s\n", kinds[i], site_names[i]);
+}
+
+int main(int argc, char **argv)
+{
+	struct kernel kernel;
+	struct mercury_site *sites;
+	struct bytes image;
+	size_t count;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("mercury-sites " MERCURY_VERSION);
+		return 0;
+	}
+	if (argc < 2 || argc > 3 || argv[1][0] == '-') {
+		fprintf(argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr,
+			"usage: mercury-sites VMLINUZ [TABLE]\n\n"
+			"Find the places in a kernel's image that Mercury's ring 1 replaces while the machine\n"
+			"is virtual, and write their table, which belongs into\n"
+			"/lib/firmware/mercury/RELEASE.sites; without TABLE only count them.\n");
+		return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
+	}
+	image = read_kernel(argv[1]);
+	open_kernel(&kernel, &image);
+	sites = find_sites(&kernel, &count);
+	if (argc == 3)
+		write_table(argv[2], &kernel, sites, count);
+	else
+		list(&kernel, sites, count);
+	free(sites);
+	free(image.data);
+	return 0;
+}
