@@ -20,10 +20,20 @@ static unsigned int snapshot_gib = 1;
 module_param(snapshot_gib, uint, 0444);
 MODULE_PARM_DESC(snapshot_gib, "tables for a snapshot while so many GiB are written all over (1)");
 
+static bool patch = true;
+module_param(patch, bool, 0644);
+MODULE_PARM_DESC(patch,
+		 "ring 1: patch Linux's code while virtual, by mercury-sites' table (default 1)");
+
 module_param_named(verify, mercury_verify, bool, 0644);
 MODULE_PARM_DESC(verify, "compare all of Linux's state across every switch (default 0)");
 
 static bool usable;
+
+bool mercury_patch_wanted(void)
+{
+	return READ_ONCE(patch);
+}
 
 bool mercury_ept_wanted(void)
 {

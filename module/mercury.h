@@ -10,6 +10,7 @@
 
 #include "abi/mercury.h"
 
+struct device;
 struct seq_file;
 
 #undef pr_fmt
@@ -18,6 +19,7 @@ struct seq_file;
 /* --- main.c: the parameters --------------------------------------------------------------------- */
 
 bool mercury_ept_wanted(void);
+bool mercury_patch_wanted(void);
 
 /* Bytes of RAM for whose pages a snapshot has tables. */
 u64 mercury_snapshot_ram(void);
@@ -47,7 +49,17 @@ struct mercury_backend {
 	u64 (*call)(u64 call, u64 arg0, u64 arg1); /* into the VMM, while virtual */
 
 	/* Enter and leave on all CPUs, under the hotplug lock; NULL: by IPI, none waits for another. */
-	void (*on_each_cpu)(smp_call_func_t work);
+	void (*on_each_cpu)(smp_call_func_t work, bool to_virtual);
+
+	/* On each CPU, native, interrupts off: it is about to enter; it has left, or did not enter. */
+	void (*enters)(void);
+	void (*left)(void);
+
+	/* Bits of CR4 that are clear on this CPU and should not be, for now; NULL: none. */
+	u64 (*hidden_cr4)(void);
+
+	/* Lines of status; NULL: none. */
+	void (*show)(struct seq_file *m);
 
 	const char *counts; /* what mercury_cpu_shared.exits counts, and each by name */
 	const char *(*count_name)(unsigned int i);
@@ -239,6 +251,9 @@ u64 mercury_lost_stack(void);
 
 int mercury_snapshot_start(void);
 void mercury_snapshot_stop(void);
+
+/* The device, by whose name the kernel's log speaks of us. */
+struct device *mercury_device(void);
 
 /* The machine goes native, under the switch mutex: a snapshot that is being taken ends here. */
 void mercury_snapshot_cancel(void);

@@ -86,6 +86,8 @@ static void show_vmm(struct seq_file *m)
 	}
 	cpus_read_unlock();
 	show_memory(m);
+	if (mercury_chosen()->show)
+		mercury_chosen()->show(m);
 	mercury_state_show(m);
 }
 

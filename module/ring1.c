@@ -18,6 +18,7 @@
 #include "compat/symbols.h"
 #include "gate.h"
 #include "mercury.h"
+#include "sites.h"
 #include "window.h"
 
 static struct mercury_symbols symbols;
@@ -92,6 +93,7 @@ static int ring1_open(void)
 		return error;
 	}
 	is_hung = true;
+	mercury_sites_load(&symbols);
 	return all_roots(hang);
 }
 
@@ -172,18 +174,35 @@ static void ring1_stop(void)
 {
 	synchronize_rcu_tasks();
 	unregister_die_notifier(&die_block);
+	mercury_sites_free();
 }
 
-static int stopped(void *work)
+struct together {
+	smp_call_func_t work;
+	unsigned int cpus;
+	bool to_virtual;
+};
+
+static int stopped(void *data)
 {
-	((smp_call_func_t)work)(NULL);
+	const struct together *t = data;
+
+	if (t->to_virtual)
+		mercury_sites_patch();
+	t->work(NULL);
+	if (!t->to_virtual)
+		mercury_sites_restore(t->cpus);
 	return 0;
 }
 
 /* Where every CPU is in its stopper thread, nothing of Linux is in the middle of anything. */
-static void by_stop_machine(smp_call_func_t work)
+static void by_stop_machine(smp_call_func_t work, bool to_virtual)
 {
-	symbols.stop_machine_cpuslocked(stopped, work, cpu_online_mask);
+	struct together t = { work, num_online_cpus(), to_virtual };
+
+	mercury_sites_begin(to_virtual);
+	symbols.stop_machine_cpuslocked(stopped, &t, cpu_online_mask);
+	mercury_sites_end(to_virtual);
 }
 
 static const char *trap_name(unsigned int i)
@@ -206,6 +225,10 @@ const struct mercury_backend mercury_ring1 = {
 	.close = ring1_close,
 	.call = mercury_gate_ring1,
 	.on_each_cpu = by_stop_machine,
+	.enters = mercury_sites_enter,
+	.left = mercury_sites_left,
+	.hidden_cr4 = mercury_sites_hidden_cr4,
+	.show = mercury_sites_show,
 	.counts = "traps",
 	.count_name = trap_name,
 };

@@ -507,6 +507,11 @@ static struct miscdevice device = {
 	.mode = 0600,
 };
 
+struct device *mercury_device(void)
+{
+	return device.this_device;
+}
+
 int mercury_snapshot_start(void)
 {
 	return misc_register(&device);

@@ -22,6 +22,12 @@
 bool mercury_verify;
 static bool verifying; /* for the command that runs */
 
+/* What Linux goes without as long as its code is patched, and finds set while virtual. */
+static u64 hidden_cr4(void)
+{
+	return mercury_chosen()->hidden_cr4 ? mercury_chosen()->hidden_cr4() : 0;
+}
+
 /* MSRs that may be missing read as zero: M(name, number, belongs to the machine, not the task). */
 #define STATE_MSRS(M)                                                                              \
 	M(XSS, MSR_IA32_XSS, 1)                                                                    \
@@ -50,7 +56,7 @@ static bool verifying; /* for the command that runs */
 #define STATE_REGISTERS(M)                                                                         \
 	M(CR0, 0, read_cr0())                                                                      \
 	M(CR3, 0, __read_cr3())                                                                    \
-	M(CR4, 0, __read_cr4())                                                                    \
+	M(CR4, 0, __read_cr4() | hidden_cr4())                                                     \
 	M(CR4_SHADOW, 0, cr4_read_shadow())                                                        \
 	M(XCR0, 1, boot_cpu_has(X86_FEATURE_OSXSAVE) ? xgetbv(XCR_XFEATURE_ENABLED_MASK) : 0)      \
 	M(DR0, 0, read_dr(0))                                                                      \

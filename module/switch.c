@@ -78,11 +78,13 @@ static bool is_virtual_here(void)
  * CR4.VMXE is set and cleared by Linux's own function: its per-CPU shadow, what it reads as a guest,
  * and the register then agree, and whoever wants VMX sees that it is taken.
  */
-static void give_back_vmxe(struct switch_cpu *s)
+static void give_back(struct switch_cpu *s)
 {
 	if (s->owns_vmxe)
 		cr4_update_irqsoff(0, X86_CR4_VMXE);
 	s->owns_vmxe = false;
+	if (mercury_chosen()->left)
+		mercury_chosen()->left();
 }
 
 static void vote(void *unused)
@@ -112,6 +114,8 @@ static void enter(void *unused)
 	}
 	spent = rdtsc_ordered() - start;
 
+	if (mercury_chosen()->enters)
+		mercury_chosen()->enters();
 	mercury_state_before();
 	start = rdtsc_ordered();
 	s->error = mercury_call(MERCURY_CALL_ENTER, 0, 0);
@@ -119,7 +123,7 @@ static void enter(void *unused)
 	mercury_state_after("enter");
 	s->entered = !s->error;
 	if (s->error)
-		give_back_vmxe(s);
+		give_back(s);
 	else
 		account(s, MERCURY_VIRTUAL, spent);
 }
@@ -133,7 +137,7 @@ static void leave(void *unused)
 	s->entered = false;
 	/* A CPU that went native by itself only gives back what it took. */
 	if (!is_virtual_here()) {
-		give_back_vmxe(s);
+		give_back(s);
 		return;
 	}
 	mercury_state_before();
@@ -145,7 +149,7 @@ static void leave(void *unused)
 	if (is_virtual_here())
 		return;
 	start = rdtsc_ordered();
-	give_back_vmxe(s);
+	give_back(s);
 	account(s, MERCURY_NATIVE, spent + rdtsc_ordered() - start);
 }
 
@@ -185,20 +189,27 @@ static bool any_entered(void)
 	return false;
 }
 
-/* The first CPU whose last phase failed, its reason noted; 0 or -errno. */
+/*
+ * The first CPU whose last phase failed, its reason noted; 0 or -errno. That the VMM has failed before is no
+ * reason if another CPU has just seen it fail.
+ */
 static int verdict(const char *phase)
 {
-	unsigned int cpu;
+	unsigned int cpu, found = nr_cpu_ids;
+	u64 error;
 
 	for_each_online_cpu(cpu) {
-		u64 error = per_cpu(switch_cpus, cpu).error;
-
+		error = per_cpu(switch_cpus, cpu).error;
 		if (!error)
 			continue;
-		mercury_refuse("CPU %u, %s: %s", cpu, phase, mercury_cpu_text(cpu, error));
-		return mercury_errno(error);
+		if (found >= nr_cpu_ids || per_cpu(switch_cpus, found).error == MERCURY_E_BROKEN)
+			found = cpu;
 	}
-	return 0;
+	if (found >= nr_cpu_ids)
+		return 0;
+	error = per_cpu(switch_cpus, found).error;
+	mercury_refuse("CPU %u, %s: %s", found, phase, mercury_cpu_text(found, error));
+	return mercury_errno(error);
 }
 
 /* On every CPU; one that does not answer has failed. */
@@ -216,7 +227,7 @@ static void on_all(smp_call_func_t work)
 static void together(smp_call_func_t work)
 {
 	if (mercury_chosen()->on_each_cpu)
-		mercury_chosen()->on_each_cpu(work);
+		mercury_chosen()->on_each_cpu(work, work == enter);
 	else
 		on_all(work);
 }

@@ -86,8 +86,19 @@ typedef unsigned long long mer_u64; /* prints as %llu on both sides */
  */
 #define MERCURY_RING1_CALL 0x4d455243
 
-/* Linux's code segment in ring 1; all frames on its stacks say 10h. */
+/*
+ * From patched code SYSCALL does too, with what is wanted in eax: user space, as RSP points to (does not
+ * return); CR3 from rdi: 1 in eax, or 0: not done, let it trap; the GS base behind SWAPGS into rax, or from
+ * rdi.
+ */
+#define MERCURY_RING1_TO_USER 0
+#define MERCURY_RING1_CR3 1
+#define MERCURY_RING1_READ_GS 2
+#define MERCURY_RING1_WRITE_GS 3
+
+/* Linux's segments in ring 1; all frames on its stacks say 10h and 18h. */
 #define MERCURY_RING1_CS 0x81
+#define MERCURY_RING1_SS 0x89
 
 #ifndef __ASSEMBLER__
 
@@ -235,7 +246,31 @@ struct mercury_page {
 #define MERCURY_SEGMENTS(S) S(ES) S(CS) S(SS) S(DS) S(FS) S(GS) S(LDTR) S(TR)
 #define MERCURY_SEGMENTS_NR 8
 
-/* One CPU's page. Written by the VMM; the module only reads. */
+/*
+ * Ring 1 where Linux's code is patched: what becomes of operations that no longer trap. Filled in by the
+ * module while the CPU is native; Linux's addresses.
+ */
+struct mercury_ring1_patch {
+	mer_u64 is_on;
+	mer_u64 syscall_entry; /* where Linux goes on with a system call                          */
+	mer_u64 scratch;       /* end of the 8 bytes where it then finds user space's RSP         */
+	mer_u64 user_return;   /* where it asks for user space                                    */
+	mer_u64 iret;          /* its own IRETQ to user space, for whose faults it has a handler  */
+	mer_u64 user_cr3;   /* bits that CR3 has in user space only; 0: it is the same          */
+	mer_u64 kernel_cr3; /* all others                                                      */
+	mer_u64 noflush;    /* CR3.63, where there are PCIDs                                   */
+	mer_u64 pcid_flush; /* address of the word of user PCIDs that want a flush; or 0       */
+	mer_u64 hidden_cr4; /* bits of CR4 that are clear, and that Linux finds set            */
+	mer_u32 swapped[8]; /* vectors whose handlers find Linux's GS base and CR3             */
+};
+
+/* What Linux has saved when it asks for user space: on top of its stack, the lowest first. */
+struct mercury_ring1_saved {
+	mer_u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, orig_rax;
+	mer_u64 rip, cs, rflags, rsp, ss;
+};
+
+/* One CPU's page. Written by the VMM; of the module's is the patch alone. */
 struct mercury_cpu_shared {
 	mer_u32 is_virtual; /* 1 while Linux runs virtual on this CPU                             */
 	mer_u32 is_warm;    /* the backend's constant state is written                            */
@@ -257,6 +292,8 @@ struct mercury_cpu_shared {
 	mer_u32 unknown_vector;
 	mer_u8 unknown_bytes[20];
 	mer_u64 stopped; /* TSC cycles for which the last snapshot stopped this CPU               */
+	mer_u64 cr2;     /* ring1: of Linux's last page fault                                     */
+	struct mercury_ring1_patch patch;
 };
 
 /* --- A snapshot: memory as it was at one instant ------------------------------------------------ */

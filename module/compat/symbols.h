@@ -4,11 +4,14 @@
 #define MODULE_COMPAT_SYMBOLS_H
 
 #include <linux/cpumask.h>
+#include <linux/kprobes.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/stop_machine.h>
 
+typedef struct kprobe *(*mercury_get_kprobe_fn)(void *address);
 typedef int (*mercury_stop_machine_fn)(cpu_stop_fn_t function, void *data,
 				       const struct cpumask *cpus);
 
@@ -18,7 +21,14 @@ typedef int (*mercury_stop_machine_fn)(cpu_stop_fn_t function, void *data,
 	S(pgd_lock, spinlock_t *, true)                                                            \
 	S(init_mm, struct mm_struct *, true)                                                       \
 	S(efi_mm, struct mm_struct *, IS_ENABLED(CONFIG_EFI))                                      \
-	S(stop_machine_cpuslocked, mercury_stop_machine_fn, true)
+	S(stop_machine_cpuslocked, mercury_stop_machine_fn, true)                                  \
+	S(text_mutex, struct mutex *, false)                                                       \
+	S(_text, u8 *, false)                                                                      \
+	S(__start_notes, u8 *, false)                                                              \
+	S(__stop_notes, u8 *, false)                                                               \
+	S(get_kprobe, mercury_get_kprobe_fn, false)                                                \
+	S(kprobe_mutex, struct mutex *, false)                                                     \
+	S(kprobe_blacklist, struct list_head *, false)
 
 #define S(name, type, required) type name;
 struct mercury_symbols {

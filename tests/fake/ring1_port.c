@@ -17,12 +17,7 @@ struct fake_ring1 fake_ring1;
  * entry.asm and port.asm: addresses that only have to be told apart. Weak: a test may link entry.asm.
  */
 __attribute__((weak)) const char ring1_entries[256 * 16];
-__attribute__((weak)) const char ring1_stubs[MERCURY_PAGE_SIZE];
-__asm__(".weak ring1_stub_syscall, ring1_stub_compat, ring1_stub_sysenter\n"
-	"ring1_stub_syscall = ring1_stubs\n"
-	"ring1_stub_compat = ring1_stubs + 0x40\n"
-	"ring1_stub_sysenter = ring1_stubs + 0x80\n"
-	".weak ring1_exit_check, ring1_exit_iret\n"
+__asm__(".weak ring1_exit_check, ring1_exit_iret\n"
 	".globl ring1_waits, ring1_waits_end\n"
 	".section .rodata\n"
 	".balign 8\n"

@@ -10,8 +10,6 @@
 #include "trap.h"
 
 /* What the entry code's labels stand for. */
-#define FAKE_STUB_COMPAT 0x40
-#define FAKE_STUB_SYSENTER 0x80
 #define FAKE_EXIT_BYTES 0x60
 
 struct fake_ring1 {

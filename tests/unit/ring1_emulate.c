@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What becomes of a trap out of ring 1: the emulator, events for Linux, NMIs. On the fake port. */
 #include "ring1/decode.h"
+#include "ring1/stubs.h"
 #include "ring1_linux.h"
 #include "x86/msr.h"
 #include "x86/msr_bits.h"
+
+extern const char ring1_exit_check[], ring1_exit_iret[]; /* entry.asm */
 
 /* --- Events ------------------------------------------------------------------------------------- */
 
@@ -66,7 +69,9 @@ static void int_n_of_user_space_needs_linuxs_gate(void **unused)
 
 static void a_return_to_linux_that_faults_is_linuxs_fault(void **unused)
 {
-	struct ring1_frame fault = { .vector = VECTOR_GP, .error_code = 0x28, .rip = 1 };
+	struct ring1_frame fault = { .vector = VECTOR_GP,
+				     .error_code = 0x28,
+				     .rip = (uint64_t)ring1_exit_iret };
 	struct ring1_frame *f;
 
 	(void)unused;
@@ -76,7 +81,7 @@ static void a_return_to_linux_that_faults_is_linuxs_fault(void **unused)
 	/* Below the frame of IRETQ, as the processor puts it. */
 	f = (struct ring1_frame *)((char *)cpu() - 48 - sizeof(fault));
 	*f = fault;
-	f = ring1_iret_failed(f);
+	f = ring1_root_trap(f);
 	assert_ptr_equal(f, frame());
 	assert_delivered(VECTOR_GP);
 	assert_int_equal(f->regs.rax, 0x1234);
@@ -142,8 +147,6 @@ static struct ring1_frame *event(unsigned int vector, uint64_t rip, uint64_t cs,
 	return f;
 }
 
-extern const char ring1_exit_check[], ring1_exit_iret[];
-
 static void an_nmi_in_the_vmm_is_marked(void **unused)
 {
 	(void)unused;
@@ -206,7 +209,8 @@ static void a_single_step_into_sysenter_is_one_at_linuxs_entry(void **unused)
 	struct ring1_frame *f;
 
 	(void)unused;
-	f = event(VECTOR_DB, stub + FAKE_STUB_SYSENTER, 0x10, (uint64_t)&own()->sysenter.rsp);
+	f = event(VECTOR_DB, stub + (ring1_stub_sysenter - ring1_stubs), 0x10,
+		  (uint64_t)&own()->sysenter.rsp);
 	f->rflags = RFLAGS_FIXED1 | RFLAGS_TF;
 	assert_ptr_equal(ring1_event(f), frame());
 	assert_int_equal(frame()->rip, UINT64_C(0xffffffff81a01000));

@@ -3,11 +3,14 @@
 #ifndef TESTS_RING1_LINUX_H
 #define TESTS_RING1_LINUX_H
 
+#include <sys/mman.h>
+
 #include "unit.h"
 
 #include "call.h"
 #include "fake.h"
 #include "ring1/ring1.h"
+#include "ring1/stubs.h"
 #include "ring1_port.h"
 #include "x86/cr.h"
 #include "x86/segment.h"
@@ -54,13 +57,11 @@ static inline void set_gate(unsigned int vector, unsigned int ist, unsigned int 
 	set_gate_to(HANDLER(vector), vector, ist, dpl);
 }
 
-/* Linux at CPL 1, about to execute what a test puts at CODE. */
-static inline int fresh(void **unused)
+static inline void boot_linux(void)
 {
 	struct tss64 *tss;
 	unsigned int i;
 
-	(void)unused;
 	fake_ring1_machine();
 	fake_boot();
 	for (i = 0; i < 256; i++)
@@ -72,8 +73,20 @@ static inline int fresh(void **unused)
 	tss = linux_at(LINUX_TSS);
 	tss->rsp[0] = (uint64_t)linux_at(SP0);
 	tss->io_map_base = 0xffff;
+}
+
+/* To CPL 1, about to execute what a test puts at CODE. */
+static inline void enter_linux(void)
+{
 	fake_ring1_enter();
 	frame()->rip = (uint64_t)linux_at(CODE);
+}
+
+static inline int fresh(void **unused)
+{
+	(void)unused;
+	boot_linux();
+	enter_linux();
 	return 0;
 }
 
@@ -109,6 +122,34 @@ static inline void from_user(void)
 	frame()->rip = USER_RIP;
 	frame()->rsp = UINT64_C(0x7fff0000);
 	frame()->rflags = RFLAGS_FIXED1 | RFLAGS_IF | RING1_IOPL;
+}
+
+static inline bool takes_error_code(uint64_t vector)
+{
+	return vector < 32 && X86_BIT32(vector) & VECTORS_WITH_ERROR_CODE;
+}
+
+/* Linux has stacks of its own for these: at its SYSCALL entry RSP is user space's. */
+static inline void set_stack(unsigned int vector, unsigned int ist, uint64_t offset)
+{
+	struct tss64 *tss = linux_at(LINUX_TSS);
+
+	set_gate(vector, ist, 0);
+	tss->ist[ist - 1] = (uint64_t)linux_at(offset);
+}
+
+/* fresh(), and the stubs where the CPU has them. */
+static inline int with_stubs(void **state)
+{
+	void *page;
+
+	fresh(state);
+	set_stack(VECTOR_MC, 3, 0x7000);
+	set_stack(VECTOR_DB, 4, 0x9000);
+	set_stack(VECTOR_DF, 5, 0xb000);
+	page = cpu_slot(fake_vmm_cpu(), MERCURY_CPU_RING1_STUB);
+	memcpy(page, ring1_stubs, MERCURY_PAGE_SIZE);
+	return mprotect(page, MERCURY_PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
 }
 
 #endif

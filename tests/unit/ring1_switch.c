@@ -5,6 +5,7 @@
 #include "call.h"
 #include "fake.h"
 #include "ring1/ring1.h"
+#include "ring1/stubs.h"
 #include "ring1_port.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -63,9 +64,11 @@ static void tables_and_entries_are_the_vmms(void **unused)
 	assert_int_equal(fake_get_msr(MSR_IA32_LSTAR),
 			 (uint64_t)cpu_slot(cpu(), MERCURY_CPU_RING1_STUB));
 	assert_int_equal(fake_get_msr(MSR_IA32_CSTAR),
-			 (uint64_t)cpu_slot(cpu(), MERCURY_CPU_RING1_STUB) + FAKE_STUB_COMPAT);
+			 (uint64_t)cpu_slot(cpu(), MERCURY_CPU_RING1_STUB) +
+				 (ring1_stub_compat - ring1_stubs));
 	assert_int_equal(fake_get_msr(MSR_IA32_SYSENTER_EIP),
-			 (uint64_t)cpu_slot(cpu(), MERCURY_CPU_RING1_STUB) + FAKE_STUB_SYSENTER);
+			 (uint64_t)cpu_slot(cpu(), MERCURY_CPU_RING1_STUB) +
+				 (ring1_stub_sysenter - ring1_stubs));
 	assert_int_equal(ring1_cpu(cpu())->syscall.rip, UINT64_C(0xffffffff81a00040));
 	assert_int_equal(ring1_cpu(cpu())->sysenter.rsp, UINT64_C(0xfffffe0000003000));
 }

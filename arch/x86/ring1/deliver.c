@@ -5,6 +5,7 @@
  * 64-bit Mode
  */
 #include "fatal.h"
+#include "insn.h"
 #include "port.h"
 #include "ring1.h"
 #include "x86/cr.h"
@@ -42,17 +43,36 @@ static bool find_stack(struct cpu *cpu, const struct ring1_frame *f, unsigned in
 	return true;
 }
 
+/*
+ * Where STAC is patched away and SMAP off, Linux is to find that it may access user space: it asks when it
+ * does fault there, and by then SMAP may be on again.
+ */
+static uint64_t shown_rflags(struct cpu *cpu, const struct ring1_frame *f)
+{
+	bool access = !ring1_from_user(f) && ring1_patch(cpu)->hidden_cr4 & CR4_SMAP;
+
+	return (f->rflags & ~RFLAGS_IOPL) | (access ? RFLAGS_AC : 0);
+}
+
+/* What the handler would do first, where it is patched not to: to Linux's GS base and page tables. */
+static void swap(struct cpu *cpu, unsigned int vector)
+{
+	const struct mercury_ring1_patch *patch = ring1_patch(cpu);
+
+	if (!(patch->swapped[vector / 32] >> vector % 32 & 1))
+		return;
+	insn_swapgs();
+	if (patch->user_cr3)
+		insn_write_cr3((insn_read_cr3() & patch->kernel_cr3) | patch->noflush);
+}
+
 static bool push(struct cpu *cpu, struct ring1_frame *f, unsigned int vector, uint64_t error_code,
 		 const struct idt_gate *gate)
 {
 	const size_t skip = HAS_ERROR_CODE(vector) ? 0 : sizeof(uint64_t);
 	bool user = ring1_from_user(f);
-	struct pushed pushed = { error_code,
-				 f->rip,
-				 user ? f->cs : LINUX_CS,
-				 f->rflags & ~RFLAGS_IOPL,
-				 f->rsp,
-				 user ? f->ss : LINUX_SS };
+	struct pushed pushed = { error_code,           f->rip, user ? f->cs : LINUX_CS,
+				 shown_rflags(cpu, f), f->rsp, user ? f->ss : LINUX_SS };
 	uint64_t rsp;
 
 	if (!find_stack(cpu, f, gate->ist & 7, &rsp))
@@ -80,11 +100,14 @@ static void go_to_handler(struct ring1_frame *f, const struct idt_gate *gate)
 static bool deliver(struct cpu *cpu, struct ring1_frame *f, unsigned int vector,
 		    uint64_t error_code)
 {
+	bool user = ring1_from_user(f);
 	struct idt_gate gate;
 
 	if (!read_gate(cpu, vector, &gate) || !push(cpu, f, vector, error_code, &gate))
 		return false;
 	go_to_handler(f, &gate);
+	if (user)
+		swap(cpu, vector);
 	return true;
 }
 

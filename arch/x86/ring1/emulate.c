@@ -76,7 +76,6 @@ static enum answer read_cr(struct cpu *cpu, struct ring1_frame *f, const struct 
 {
 	uint64_t value;
 
-	(void)cpu;
 	switch (i->reg) {
 	case 0:
 		value = insn_read_cr0();
@@ -88,7 +87,7 @@ static enum answer read_cr(struct cpu *cpu, struct ring1_frame *f, const struct 
 		value = insn_read_cr3();
 		break;
 	case 4:
-		value = insn_read_cr4();
+		value = insn_read_cr4() | ring1_patch(cpu)->hidden_cr4;
 		break;
 	case 8:
 		value = insn_read_cr8();
@@ -117,14 +116,14 @@ static enum answer write_cr(struct cpu *cpu, struct ring1_frame *f, const struct
 		return insn_write_cr0_safe(value) ? DONE : FAULT;
 	case 2:
 		insn_write_cr2(value);
-		ring1_cpu(cpu)->cr2 = value;
+		cpu_shared(cpu)->cr2 = value;
 		return DONE;
 	case 3:
 		return write_cr3(cpu, value);
 	case 4:
 		if (ring1_refuses_cr4(value))
 			return go_native(cpu);
-		return insn_write_cr4_safe(value) ? DONE : FAULT;
+		return insn_write_cr4_safe(value & ~ring1_patch(cpu)->hidden_cr4) ? DONE : FAULT;
 	case 8:
 		return insn_write_cr8_safe(value) ? DONE : FAULT;
 	}
@@ -214,6 +213,9 @@ static enum answer wrmsr(struct cpu *cpu, struct ring1_frame *f, const struct in
 		return insn_wrmsr_safe(msr, value) ? DONE : FAULT;
 	if (!paging_canonical(value, 48))
 		return RAISE_GP;
+	/* The patched code goes on at the entry it was patched for, and reaches the VMM by SYSCALL itself. */
+	if (msr == MSR_IA32_LSTAR && ring1_patch(cpu)->is_on && value != *own)
+		return go_native(cpu);
 	*own = value;
 	return DONE;
 }
@@ -262,6 +264,9 @@ static enum answer iret(struct cpu *cpu, struct ring1_frame *f, const struct ins
 	f->rip = to.rip;
 	f->cs = RING1_CS;
 	f->rflags = loaded_rflags(to.rflags) | RING1_IOPL;
+	/* What deliver.c shows is not there. */
+	if (ring1_patch(cpu)->hidden_cr4 & CR4_SMAP)
+		f->rflags &= ~(uint64_t)RFLAGS_AC;
 	f->rsp = to.rsp;
 	f->ss = RING1_SS;
 	ring1_cpu(cpu)->nmi_blocked = 0;
@@ -529,7 +534,7 @@ void emulate_raise_fault(struct cpu *cpu, struct ring1_frame *f)
 
 	if (r->fault.vector == VECTOR_PF) {
 		insn_write_cr2(r->fault.address);
-		r->cr2 = r->fault.address;
+		cpu_shared(cpu)->cr2 = r->fault.address;
 	}
 	ring1_deliver(cpu, f, (unsigned int)r->fault.vector, r->fault.error_code);
 }

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: GPL-2.0-only
 ;
-; The ways from Linux at CPL 1 and 3 into the VMM and back: 256 IDT entries, the stubs that SYSCALL and
-; SYSENTER land on, the one way out.
+; The ways from Linux at CPL 1 and 3 into the VMM and back: 256 IDT entries, the one way out. SYSCALL and
+; SYSENTER have their own: stubs.asm.
 ;
 ; All of it runs on whichever page tables Linux has loaded, user halves included; they all hold the
 ; window. A trap out of Linux starts on the stack right below struct cpu, so its frame is always at
@@ -15,7 +15,6 @@ extern ring1_trap
 extern ring1_deliver_pending
 extern ring1_root_trap
 extern ring1_event
-extern ring1_iret_failed
 
 ; struct regs as PUSHes: rsp's place is filled with anything.
 %macro SAVE_REGS 0
@@ -98,19 +97,16 @@ ring1_pending:
 	add	rsp, 8
 	jmp	ring1_exit_check
 
-; The VMM itself was interrupted.
+; The VMM itself was interrupted; or one of its ways out was, and Linux goes on with another frame.
 ring1_root:
-	lea	rax, [ring1_exit_iret]
-	cmp	[rsp + RING1_FRAME_RIP], rax
-	je	ring1_iret_bad
 	CALL_ALIGNED ring1_root_trap
+	test	rax, rax
+	jnz	ring1_root_to_linux
 ring1_root_return:
 	LOAD_REGS
 	lea	rsp, [rsp + RING1_FRAME_RIP]
 	iretq
-ring1_iret_bad:
-	and	rsp, -16
-	call	ring1_iret_failed
+ring1_root_to_linux:
 	mov	rsp, rax
 	jmp	ring1_exit_check
 
@@ -166,51 +162,4 @@ align 16
 %assign vector vector + 1
 %endrep
 
-; --- The stubs --------------------------------------------------------------------------------------
-;
-; A page that every CPU maps at MERCURY_CPU_RING1_STUB of its slot, right before its struct ring1_cpu;
-; executed there, never here. SYSCALL and SYSENTER come at CPL 0 with user space's registers, all of
-; which Linux wants, RSP too. No fault can happen; NMI, #DB and #MC can at every instruction, and
-; then Linux takes them as if at its own entry (ring1_event()).
-
-section .stubs progbits alloc exec nowrite align=4096
-
-%define OWN(member) rel ring1_stubs + MERCURY_PAGE_SIZE + member
-
-global ring1_stubs:data hidden, ring1_stub_syscall:data hidden, ring1_stub_compat:data hidden
-global ring1_stub_sysenter:data hidden
-ring1_stubs:
-
-; %1: the frame in struct ring1_cpu; its RIP, CS, RFLAGS and SS never change.
-%macro SYSCALL_STUB 1
-	mov	[OWN(%1 + RING1_IRET_RSP)], rsp
-	lea	rsp, [OWN(%1)]
-	mov	dword [OWN(RING1_NMI_BLOCKED)], 0
-	and	r11, ~RFLAGS_IOPL		; user space's RFLAGS, as Linux would have them
-	iretq
-%endmacro
-
-align 64
-ring1_stub_syscall:
-	SYSCALL_STUB RING1_SYSCALL
-
-align 64
-ring1_stub_compat:
-	SYSCALL_STUB RING1_COMPAT
-
-; SYSENTER keeps user space's RFLAGS, TF and NT too, which Linux is to find. IRETQ with NT is #GP, so it
-; is cleared here, by way of the frame's CS. RSP is the frame's RFLAGS plus 8.
-align 64
-ring1_stub_sysenter:
-	pushfq
-	or	dword [rsp], RING1_IOPL
-	mov	dword [OWN(RING1_NMI_BLOCKED)], 0
-	push	qword [rsp]
-	and	dword [rsp], ~RFLAGS_NT
-	popfq
-	mov	qword [rsp - 8], RING1_CS
-	lea	rsp, [rsp - 16]
-	iretq
-
-align 4096
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -28,7 +28,7 @@ bool ring1_root_has_window(struct cpu *cpu, uint64_t cr3)
 {
 	const uint64_t *own = cpu_slot(cpu, MERCURY_CPU_ROOT), *root;
 	uint64_t pa = cr3 & CR3_ADDRESS;
-	uint64_t *seen = &ring1_cpu(cpu)->roots[pa / PAGE_4K % RING1_ROOTS];
+	uint64_t *seen = &ring1_cpu(cpu)->roots[RING1_ROOT_SLOT(pa / PAGE_4K)];
 
 	if (*seen == pa)
 		return true;

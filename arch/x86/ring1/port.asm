@@ -24,9 +24,14 @@ failed:
 
 ; bool insn_copy_safe(void *to, const void *from, size_t n)
 FUNCTION insn_copy_safe
-	mov	rcx, rdx
-.fault:	rep movsb
-	FIXUP	.fault, failed
+	mov	ecx, edx
+	shr	ecx, 3
+.words:	rep movsq
+	FIXUP	.words, failed
+	mov	ecx, edx
+	and	ecx, 7
+.bytes:	rep movsb
+	FIXUP	.bytes, failed
 	SUCCEED
 
 ; bool insn_copy_user_safe(void *to, const void *from, size_t n): AC = 1 lets it past SMAP.

@@ -10,6 +10,7 @@
 #include "require.h"
 #include "ring1.h"
 #include "segment.h"
+#include "stubs.h"
 #include "trap.h"
 #include "window.h"
 #include "x86/cr.h"
@@ -25,8 +26,7 @@
 	 X86_BIT32(VECTOR_OF) | X86_BIT32(VECTOR_MC))
 #define ENTRY_BYTES 16
 
-extern const char ring1_entries[], ring1_stubs[]; /* entry.asm */
-extern const char ring1_stub_syscall[], ring1_stub_compat[], ring1_stub_sysenter[];
+extern const char ring1_entries[]; /* entry.asm */
 
 static struct idt_gate idt[VECTORS];
 
@@ -85,11 +85,6 @@ static void map_stubs(struct cpu *cpu)
 
 	*window_ptes(slot + MERCURY_CPU_RING1_STUB) = window_pa(ring1_stubs) | PAGING_P | PAGING_A;
 	insn_invlpg((uint64_t)cpu_slot(cpu, MERCURY_CPU_RING1_STUB));
-}
-
-static struct ring1_iret entry_frame(uint64_t rip, uint64_t rsp)
-{
-	return (struct ring1_iret){ rip, RING1_CS, RFLAGS_FIXED1 | RING1_IOPL, rsp, RING1_SS };
 }
 
 static enum mercury_error ring1_prepare(struct cpu *cpu)
@@ -270,30 +265,6 @@ static void load_tables(struct cpu *cpu, const struct state *s)
 	insn_lgdt(&table);
 }
 
-static uint64_t stub(struct cpu *cpu, const char *label)
-{
-	return (uint64_t)cpu_slot(cpu, MERCURY_CPU_RING1_STUB) + (uint64_t)label -
-	       (uint64_t)ring1_stubs;
-}
-
-/* SYSCALL and SYSENTER end in our stubs; what Linux wrote is in the frames these go on with. */
-static void load_msrs(struct cpu *cpu, const struct state *s)
-{
-	struct ring1_cpu *r = ring1_cpu(cpu);
-
-	r->syscall = entry_frame(insn_rdmsr(MSR_IA32_LSTAR), 0);
-	r->compat = entry_frame(insn_rdmsr(MSR_IA32_CSTAR), 0);
-	r->sysenter = entry_frame(s->sysenter_eip, s->sysenter_esp);
-	insn_wrmsr(MSR_IA32_LSTAR, stub(cpu, ring1_stub_syscall));
-	insn_wrmsr(MSR_IA32_CSTAR, stub(cpu, ring1_stub_compat));
-	/* What vo_native writes back, because the processor holds something else. */
-	cpu->host_sysenter_cs = s->sysenter_cs;
-	cpu->host_sysenter_esp = (uint64_t)&r->sysenter.rsp;
-	cpu->host_sysenter_eip = stub(cpu, ring1_stub_sysenter);
-	insn_wrmsr(MSR_IA32_SYSENTER_ESP, cpu->host_sysenter_esp);
-	insn_wrmsr(MSR_IA32_SYSENTER_EIP, cpu->host_sysenter_eip);
-}
-
 bool ring1_take_tss(struct cpu *cpu, uint16_t selector)
 {
 	struct ring1_cpu *r = ring1_cpu(cpu);
@@ -319,7 +290,7 @@ static void take_linux(struct cpu *cpu, const struct state *s)
 	r->nmi_blocked = 0;
 	r->nmi_latched = 0;
 	r->monitored = 0;
-	r->cr2 = insn_read_cr2();
+	cpu_shared(cpu)->cr2 = insn_read_cr2();
 	__builtin_memset(r->roots, 0, sizeof(r->roots));
 	r->enter = (struct ring1_frame){ .regs = s->regs,
 					 .rip = s->rip,
@@ -337,7 +308,7 @@ static enum mercury_error ring1_load(struct cpu *cpu, struct state *s)
 	/* From here on what Linux needs for its call to return is changed: the way back is a load. */
 	cpu->task = TASK_RETURN;
 	load_tables(cpu, s);
-	load_msrs(cpu, s);
+	ring1_stubs_load(cpu, s);
 	cpu->entered = true;
 	cpu_shared(cpu)->is_virtual = 1;
 	insn_write_cr3(s->cr3 | (s->cr4 & CR4_PCIDE ? CR3_NOFLUSH : 0));
@@ -360,10 +331,7 @@ void ring1_stop(struct cpu *cpu)
 	if (cr3 & mercury_boot.user_cr3)
 		insn_write_cr3(cr3 & ~mercury_boot.user_cr3);
 	/* Nobody knows how far it got. */
-	if (insn_rdmsr(MSR_IA32_LSTAR) == stub(cpu, ring1_stub_syscall))
-		insn_wrmsr(MSR_IA32_LSTAR, r->syscall.rip);
-	if (insn_rdmsr(MSR_IA32_CSTAR) == stub(cpu, ring1_stub_compat))
-		insn_wrmsr(MSR_IA32_CSTAR, r->compat.rip);
+	ring1_stubs_stop(cpu);
 	__builtin_memset(our_entries(cpu), 0, RING1_GDT_ENTRIES * sizeof(uint64_t));
 	if (r->nmi_latched)
 		__atomic_or_fetch(&cpu->pending, PENDING_NMI, __ATOMIC_RELAXED);

@@ -29,9 +29,11 @@ void ring1_stop(struct cpu *cpu);
 /* Linux's own selectors, and those that follow its GDT while it runs at CPL 1. */
 #define LINUX_CS 0x10
 #define LINUX_SS 0x18
+#define LINUX_USER_CS 0x33
+#define LINUX_USER_SS 0x2b
 #define LINUX_GDT_LIMIT 0x7f
 #define RING1_CS MERCURY_RING1_CS
-#define RING1_SS 0x89
+#define RING1_SS MERCURY_RING1_SS
 #define RING1_TR 0x90
 #define RING1_GDT_LIMIT 0x9f
 
@@ -63,6 +65,9 @@ struct ring1_frame {
 
 #define RING1_ROOTS 64
 
+/* Where it is noted that this page is a root that has the window. Roots of two pages begin at an even one. */
+#define RING1_ROOT_SLOT(frame) (((frame) ^ (frame) >> 1) % RING1_ROOTS)
+
 /* A fault of the VMM's that was an answer. */
 struct ring1_fault {
 	uint64_t vector, error_code, address; /* the address of a page fault                      */
@@ -72,6 +77,8 @@ struct ring1_fault {
 struct ring1_cpu {
 	/* Where SYSCALL and SYSENTER go on; rip is what Linux believes is in the MSR. */
 	struct ring1_iret syscall, compat, sysenter;
+	struct ring1_iret patched; /* the same for SYSCALL where Linux's code is patched          */
+	uint64_t user_cr3;         /* on the way back to user space                               */
 	uint32_t nmi_blocked; /* Linux has not left its NMI handler yet, as far as can be told    */
 	uint32_t nmi_latched; /* one more came meanwhile                                          */
 
@@ -80,7 +87,6 @@ struct ring1_cpu {
 	uint16_t tr, ss;
 	const struct tss64 *tss_linux;
 	uint32_t tss_limit;
-	uint64_t cr2;       /* of Linux's last page fault                                      */
 	uint32_t woken;     /* the interrupt that ended HLT or MWAIT                           */
 	uint64_t monitored; /* address of the last MONITOR, and what was there                 */
 	uint64_t monitored_value;
@@ -135,14 +141,39 @@ void ring1_trap(struct ring1_frame *frame);
 /* cpu->pending is not 0: deliver to Linux what it can take. */
 void ring1_deliver_pending(struct ring1_frame *frame);
 
-/* An exception or interrupt in the VMM; changes frame to go on elsewhere, or does not return. */
-void ring1_root_trap(struct ring1_frame *frame);
+/*
+ * An exception or interrupt in the VMM; changes frame to go on elsewhere, or does not return. Linux's frame
+ * if it is Linux that goes on, or NULL.
+ */
+struct ring1_frame *ring1_root_trap(struct ring1_frame *frame);
 
 /* NMI, #DB, #MC or #DF. Linux's frame to handle it with, or NULL: go on in the VMM. */
 struct ring1_frame *ring1_event(struct ring1_frame *frame);
 
-/* The IRETQ to Linux faulted, as `fault` tells; all registers are Linux's. Makes ring1_frame(). */
-struct ring1_frame *ring1_iret_failed(struct ring1_frame *fault);
+/* --- stubs.c ------------------------------------------------------------------------------------ */
+
+/* What SYSCALL and SYSENTER land on from now on, and what they go on with: Linux's own entries. */
+void ring1_stubs_load(struct cpu *cpu, const struct state *s);
+
+/* And the MSRs as Linux had them. */
+void ring1_stubs_stop(struct cpu *cpu);
+
+/* NMI, #DB or #MC in a stub: `frame` as if Linux had been interrupted before or behind it. False: not there. */
+bool ring1_stubs_finish(struct cpu *cpu, struct ring1_frame *frame);
+
+/* Has a stub stopped for the NMI that is latched? Then `frame` becomes Linux's, at its SYSCALL. */
+bool ring1_stubs_nmi_is_due(struct cpu *cpu, struct ring1_frame *frame);
+
+/* Is this a stub's IRETQ to user space? */
+bool ring1_stubs_is_iret(struct cpu *cpu, uint64_t rip);
+
+/* It faulted: `frame`, user space's, becomes that of Linux's own IRETQ, which has a handler for that. */
+void ring1_stubs_iret_failed(struct cpu *cpu, struct ring1_frame *frame);
+
+static inline const struct mercury_ring1_patch *ring1_patch(struct cpu *cpu)
+{
+	return &cpu_shared(cpu)->patch;
+}
 
 /* --- deliver.c ---------------------------------------------------------------------------------- */
 

@@ -16,7 +16,6 @@ struct wait {
 
 extern const struct wait ring1_waits[], ring1_waits_end[]; /* port.asm  */
 extern const char ring1_exit_check[], ring1_exit_iret[];   /* entry.asm */
-extern const char ring1_stubs[], ring1_stub_compat[], ring1_stub_sysenter[];
 
 static void count(struct cpu *cpu, enum mercury_ring1_trap kind)
 {
@@ -63,6 +62,18 @@ static bool is_ours(struct cpu *cpu, struct ring1_frame *f)
 	return ring1_emulate(cpu, f);
 }
 
+/* What was latched while NMIs were blocked. */
+static void deliver_latched(struct cpu *cpu, struct ring1_frame *f)
+{
+	struct ring1_cpu *r = ring1_cpu(cpu);
+
+	if (!r->nmi_latched)
+		return;
+	r->nmi_latched = 0;
+	r->nmi_blocked = 0;
+	ring1_deliver_nmi(cpu, f);
+}
+
 void ring1_trap(struct ring1_frame *f)
 {
 	struct cpu *cpu = cpu_of_stack((uint64_t)f);
@@ -72,7 +83,7 @@ void ring1_trap(struct ring1_frame *f)
 	if (ring1_from_user(f))
 		r->nmi_blocked = 0;
 	if (f->vector == VECTOR_PF)
-		r->cr2 = insn_read_cr2();
+		cpu_shared(cpu)->cr2 = insn_read_cr2();
 	if (f->vector == VECTOR_NMI) {
 		count(cpu, MERCURY_RING1_NMI);
 		ring1_deliver_nmi(cpu, f);
@@ -80,11 +91,8 @@ void ring1_trap(struct ring1_frame *f)
 		count(cpu, kind_of(f));
 		ring1_deliver(cpu, f, f->vector, f->error_code);
 	}
-	/* What was latched while NMIs were blocked. */
-	if (r->nmi_latched && !r->nmi_blocked) {
-		r->nmi_latched = 0;
-		ring1_deliver_nmi(cpu, f);
-	}
+	if (!r->nmi_blocked)
+		deliver_latched(cpu, f);
 }
 
 void ring1_deliver_pending(struct ring1_frame *f)
@@ -121,83 +129,52 @@ static void screen(struct cpu *cpu, const struct ring1_frame *f)
 	cpu->in_screen = false;
 }
 
-void ring1_root_trap(struct ring1_frame *f)
+/* The IRETQ to Linux faulted; all registers are Linux's. */
+static struct ring1_frame *iret_failed(struct cpu *cpu, const struct ring1_frame *fault)
 {
-	struct cpu *cpu = cpu_of_stack((uint64_t)f);
-	struct ring1_cpu *r = ring1_cpu(cpu);
-
-	/* Interrupts are on in the waits only. */
-	if (f->vector >= VECTOR_FIRST_INTERRUPT) {
-		r->woken = f->vector;
-		f->rflags &= ~(uint64_t)RFLAGS_IF;
-		return;
-	}
-	/* Linux may not have read its own yet. */
-	r->fault = (struct ring1_fault){ f->vector, f->error_code, insn_read_cr2() };
-	if (f->vector == VECTOR_PF)
-		insn_write_cr2(r->cr2);
-	if (trap_fixup(&f->rip))
-		return;
-	screen(cpu, f);
-	vmm_fatal(cpu);
-}
-
-struct ring1_frame *ring1_iret_failed(struct ring1_frame *fault)
-{
-	struct cpu *cpu = cpu_of_stack((uint64_t)fault);
 	struct ring1_frame *f = ring1_frame(cpu);
 	/* The frame that IRETQ did not take is where it was; the rest overlaps that of the fault. */
-	uint64_t vector = fault->vector, error_code = fault->error_code;
+	uint64_t vector = fault->vector, error_code = fault->error_code, rip = fault->rip;
 	struct regs regs = fault->regs;
 
 	f->regs = regs;
 	f->vector = vector;
 	f->error_code = error_code;
+	if (ring1_stubs_is_iret(cpu, rip))
+		ring1_stubs_iret_failed(cpu, f);
 	count(cpu, MERCURY_RING1_EXCEPTION);
 	ring1_deliver(cpu, f, vector, error_code);
 	return f;
 }
 
-/* --- NMI, #DB, #MC, #DF: anywhere --------------------------------------------------------------- */
-
-/* Where a stub begins in its page. */
-static uint64_t stub_offset(const char *stub)
+struct ring1_frame *ring1_root_trap(struct ring1_frame *f)
 {
-	return (uint64_t)stub - (uint64_t)ring1_stubs;
-}
-
-/* In a stub: as if Linux had been interrupted at its own entry. */
-static bool finish_stub(struct cpu *cpu, struct ring1_frame *f)
-{
-	const char *page = cpu_slot(cpu, MERCURY_CPU_RING1_STUB);
+	struct cpu *cpu = cpu_of_stack((uint64_t)f);
 	struct ring1_cpu *r = ring1_cpu(cpu);
-	uint64_t offset = f->rip - (uint64_t)page, rsp = f->rsp;
-	struct ring1_iret *to = &r->syscall;
 
-	if (offset >= MERCURY_PAGE_SIZE)
-		return false;
-	if (offset >= stub_offset(ring1_stub_sysenter)) {
-		to = &r->sysenter;
-		rsp = to->rsp;
-		/* Behind the first instruction the flags are in our page, and may be spoilt here. */
-		if (offset > stub_offset(ring1_stub_sysenter))
-			f->rflags = to->rflags | RING1_IOPL;
-	} else {
-		if (offset >= stub_offset(ring1_stub_compat))
-			to = &r->compat;
-		/* Only behind the stub's second instruction RSP is in our page. */
-		if (rsp - (uint64_t)r < MERCURY_PAGE_SIZE)
-			rsp = to->rsp;
-		f->rflags = to->rflags;
-		f->regs.r11 &= ~RFLAGS_IOPL;
+	if (f->rip == (uint64_t)ring1_exit_iret || ring1_stubs_is_iret(cpu, f->rip))
+		return iret_failed(cpu, f);
+	if (f->vector == VECTOR_UD && ring1_stubs_nmi_is_due(cpu, f)) {
+		deliver_latched(cpu, f);
+		return f;
 	}
-	r->nmi_blocked = 0;
-	f->rip = to->rip;
-	f->cs = RING1_CS;
-	f->ss = RING1_SS;
-	f->rsp = rsp;
-	return true;
+	/* Interrupts are on in the waits only. */
+	if (f->vector >= VECTOR_FIRST_INTERRUPT) {
+		r->woken = f->vector;
+		f->rflags &= ~(uint64_t)RFLAGS_IF;
+		return NULL;
+	}
+	/* Linux may not have read its own yet. */
+	r->fault = (struct ring1_fault){ f->vector, f->error_code, insn_read_cr2() };
+	if (f->vector == VECTOR_PF)
+		insn_write_cr2(cpu_shared(cpu)->cr2);
+	if (trap_fixup(&f->rip))
+		return NULL;
+	screen(cpu, f);
+	vmm_fatal(cpu);
 }
+
+/* --- NMI, #DB, #MC, #DF: anywhere --------------------------------------------------------------- */
 
 static bool in_exit(uint64_t rip)
 {
@@ -238,7 +215,7 @@ struct ring1_frame *ring1_event(struct ring1_frame *f)
 {
 	struct cpu *cpu = cpu_of_stack((uint64_t)f);
 
-	if (!(f->cs & SELECTOR_RPL) && !finish_stub(cpu, f)) {
+	if (!(f->cs & SELECTOR_RPL) && !ring1_stubs_finish(cpu, f)) {
 		if (f->vector == VECTOR_DF)
 			ring1_root_trap(f);
 		else

@@ -15,6 +15,8 @@
 	C("kmalloc", POINTER, __kmalloc_cache_noprof, kfree, true)                                 \
 	C("kvmalloc", POINTER, kvmalloc_node, kvfree, true)                                        \
 	C("kvmalloc", POINTER, __kvmalloc_node_noprof, kvfree, true)                               \
+	C("vmalloc", POINTER, vzalloc, vfree, true)                                                \
+	C("vmalloc", POINTER, vzalloc_noprof, vfree, true)                                         \
 	C("percpu", POINTER, __alloc_percpu, free_percpu, true)                                    \
 	C("percpu", POINTER, pcpu_alloc_noprof, free_percpu, true)                                 \
 	C("nmi", ERRNO, __register_nmi_handler, unregister_nmi_handler, false)                     \

@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Linux's code while ring 1 is entered. Where it has an operation that would trap and that is frequent, it
+ * is written over, by a table that was made for exactly this kernel: see include/uapi/mercury_sites.h. What
+ * it goes to instead is in sites_hooks.S and works on a CPU that is native too, but for STAC and CLAC, which
+ * become nothing: SMAP is off as long as they are.
+ */
+#include <linux/atomic.h>
+#include <linux/crc32.h>
+#include <linux/elf.h>
+#include <linux/firmware.h>
+#include <linux/percpu.h>
+#include <linux/printk.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/utsname.h>
+#include <asm/cpufeature.h>
+#include <asm/processor.h>
+#include <asm/sync_core.h>
+
+#include "compat/symbols.h"
+#include "mercury.h"
+#include "sites.h"
+#include "uapi/mercury_sites.h"
+
+extern const u8 mercury_hook_user_return[], mercury_hook_syscall_return[];
+extern const u8 mercury_hook_read_cr2[], mercury_hook_write_cr3[];
+extern const u8 mercury_hook_read_gs[], mercury_hook_write_gs[];
+extern u8 mercury_hook_user_return_native_to[], mercury_hook_syscall_return_native_to[];
+extern const u8 mercury_cave[], mercury_cave_end[];
+extern const u8 mercury_cave_user_entry[], mercury_cave_kernel_return[];
+extern const u8 mercury_cave_user_entry_to[], mercury_cave_user_entry_native_to[];
+extern const u8 mercury_cave_kernel_return_native_to[];
+
+void mercury_write_text(void *to, const void *from, size_t n);
+void mercury_write_cr4(unsigned long value);
+
+DEFINE_PER_CPU(const u64 *, mercury_cr2);
+
+/* What is to be written, in place of what. */
+struct patch {
+	u8 *at;
+	u8 old[MERCURY_CAVE_BYTES], new[MERCURY_CAVE_BYTES];
+	u8 length, kind;
+	bool is_probed; /* since before the table was read                                       */
+	bool is_held;   /* somebody else has changed it: it stays as it is                       */
+};
+
+static struct {
+	const struct mercury_symbols *symbols;
+	const struct firmware *file;
+	const struct mercury_site *sites;
+	u32 count;
+	struct patch *patches;
+	u32 nr_patches, nr_held;
+	bool was_read; /* or there is none                                                       */
+	const char *why; /* nothing is patched; NULL: it can be                                  */
+	struct mercury_hold *holds;
+	u32 swapped[8];
+	u32 crc; /* of the patched pages as they were                                            */
+	u64 restored, differs;
+} table;
+
+/* --- The table ----------------------------------------------------------------------------------- */
+
+static u8 *text(u32 offset)
+{
+	return table.symbols->_text + offset;
+}
+
+static const struct mercury_site *site_of(enum mercury_site_kind kind)
+{
+	u32 i;
+
+	for (i = 0; i < table.count; i++)
+		if (table.sites[i].kind == kind)
+			return &table.sites[i];
+	return NULL;
+}
+
+static bool is_this_kernel(const u8 *build_id)
+{
+	const u8 *at = table.symbols->__start_notes, *end = table.symbols->__stop_notes;
+
+	while (at && at + sizeof(struct elf64_note) <= end) {
+		const struct elf64_note *note = (const struct elf64_note *)at;
+		const u8 *name = at + sizeof(*note);
+		const u8 *description = name + ALIGN(note->n_namesz, 4);
+
+		if (note->n_type == 3 && note->n_namesz == sizeof("GNU") &&
+		    !memcmp(name, "GNU", sizeof("GNU")) && note->n_descsz == MERCURY_SITES_BUILD_ID)
+			return !memcmp(description, build_id, MERCURY_SITES_BUILD_ID);
+		at = description + ALIGN(note->n_descsz, 4);
+	}
+	return false;
+}
+
+/* Why the file is no table of this kernel's; or NULL. */
+static const char *open_table(const struct firmware *file)
+{
+	const struct mercury_sites *header = (const struct mercury_sites *)file->data;
+	u32 i;
+
+	if (file->size < sizeof(*header) || header->magic != MERCURY_SITES_MAGIC ||
+	    header->count > MERCURY_SITES_MAX ||
+	    file->size != sizeof(*header) + header->count * sizeof(struct mercury_site))
+		return "the table of sites is damaged: make it anew by mercury-sites";
+	if (!is_this_kernel(header->build_id))
+		return "the table of sites is another kernel's: make it anew by mercury-sites";
+	table.sites = (const struct mercury_site *)(header + 1);
+	table.count = header->count;
+	for (i = 0; i < table.count; i++)
+		if (table.sites[i].kind >= MERCURY_SITE_KINDS ||
+		    table.sites[i].length > MERCURY_SITE_BYTES)
+			return "the table of sites has a kind that this module does not know";
+	for (i = MERCURY_SITE_USER_ENTRY; i <= MERCURY_SITE_PCID_FLUSH; i++)
+		if (!site_of(i))
+			return "the table of sites lacks one: make it anew by mercury-sites";
+	if (mercury_cave_end - mercury_cave > MERCURY_CAVE_BYTES ||
+	    site_of(MERCURY_SITE_CAVE)->target !=
+		    ~crc32_le(~0, text(site_of(MERCURY_SITE_CAVE)->offset), MERCURY_CAVE_BYTES))
+		return "the kernel's entry code is not as its image has it";
+	return NULL;
+}
+
+/* --- What is written ----------------------------------------------------------------------------- */
+
+#define CALL 0xe8
+#define JMP 0xe9
+#define NOP 0x90
+
+static void branch(u8 *bytes, u8 opcode, const u8 *at, const u8 *to)
+{
+	s32 distance = (s32)(to - (at + 5));
+
+	bytes[0] = opcode;
+	memcpy(bytes + 1, &distance, sizeof(distance));
+}
+
+static const struct {
+	u8 opcode;
+	const u8 *to;
+} hooks[MERCURY_SITE_KINDS] = {
+	[MERCURY_SITE_READ_CR2] = { CALL, mercury_hook_read_cr2 },
+	[MERCURY_SITE_WRITE_CR3] = { CALL, mercury_hook_write_cr3 },
+	[MERCURY_SITE_READ_GS] = { CALL, mercury_hook_read_gs },
+	[MERCURY_SITE_WRITE_GS] = { CALL, mercury_hook_write_gs },
+	[MERCURY_SITE_SYSCALL_RETURN] = { JMP, mercury_hook_syscall_return },
+	[MERCURY_SITE_USER_RETURN] = { JMP, mercury_hook_user_return },
+};
+
+/* Where in the kernel's code this of ours is. */
+static u8 *in_cave(const u8 *ours)
+{
+	return text(site_of(MERCURY_SITE_CAVE)->offset) + (ours - mercury_cave);
+}
+
+static void fill_cave_hole(struct patch *p, const u8 *hole, const u8 *to)
+{
+	branch(p->new + (hole - mercury_cave), JMP, in_cave(hole), to);
+}
+
+/* What it holds natively is known by its checksum. */
+static void fill_cave(struct patch *p)
+{
+	const struct mercury_site *entry = site_of(MERCURY_SITE_USER_ENTRY);
+	const struct mercury_site *kernel = site_of(MERCURY_SITE_KERNEL_RETURN);
+
+	p->length = MERCURY_CAVE_BYTES;
+	memcpy(p->old, p->at, sizeof(p->old));
+	memcpy(p->new, mercury_cave, mercury_cave_end - mercury_cave);
+	fill_cave_hole(p, mercury_cave_user_entry_to, text(entry->target));
+	fill_cave_hole(p, mercury_cave_user_entry_native_to, text(entry->offset + entry->length));
+	fill_cave_hole(p, mercury_cave_kernel_return_native_to,
+		       text(kernel->offset + kernel->length));
+}
+
+static void make_patch(struct patch *p, const struct mercury_site *site)
+{
+	static const u8 nop[] = { 0x0f, 0x1f, 0x00 };
+
+	*p = (struct patch){ .at = text(site->offset), .length = site->length, .kind = site->kind };
+	memcpy(p->old, site->old, site->length);
+	memset(p->new, NOP, sizeof(p->new));
+	if (site->kind == MERCURY_SITE_AC)
+		memcpy(p->new, nop, sizeof(nop));
+	else if (site->kind == MERCURY_SITE_CAVE)
+		fill_cave(p);
+	else if (site->kind == MERCURY_SITE_SMAP_CHECK)
+		branch(p->new, JMP, p->at, text(site->target));
+	else if (site->kind == MERCURY_SITE_USER_ENTRY)
+		branch(p->new, JMP, p->at, in_cave(mercury_cave_user_entry));
+	else if (site->kind == MERCURY_SITE_KERNEL_RETURN)
+		branch(p->new, JMP, p->at, in_cave(mercury_cave_kernel_return));
+	else
+		branch(p->new, hooks[site->kind].opcode, p->at, hooks[site->kind].to);
+}
+
+static bool is_written(const struct mercury_site *site)
+{
+	switch (site->kind) {
+	case MERCURY_SITE_AC:
+	case MERCURY_SITE_SMAP_CHECK:
+		return boot_cpu_has(X86_FEATURE_SMAP);
+	case MERCURY_SITE_CAVE:
+		return true;
+	}
+	return site->kind <= MERCURY_SITE_KERNEL_RETURN;
+}
+
+static const char *make_patches(void)
+{
+	u32 i;
+
+	table.patches = kvcalloc(table.count, sizeof(*table.patches), GFP_KERNEL);
+	if (!table.patches)
+		return "there was no memory for the table of sites";
+	for (i = 0; i < table.count; i++) {
+		struct patch *p = &table.patches[table.nr_patches];
+		int error;
+
+		if (!is_written(&table.sites[i]))
+			continue;
+		make_patch(p, &table.sites[i]);
+		error = mercury_hold(&table.holds, table.symbols, p->at, p->length);
+		if (error && error != -EBUSY)
+			return "kprobes are being set; switch again";
+		p->is_probed = error;
+		table.nr_patches++;
+	}
+	return NULL;
+}
+
+/* The ways from our hooks back into Linux's code. */
+static void fill_hooks(void)
+{
+	const struct mercury_site *call = site_of(MERCURY_SITE_SYSCALL_RETURN);
+	const struct mercury_site *user = site_of(MERCURY_SITE_USER_RETURN);
+	const struct {
+		u8 *hole;
+		const u8 *to;
+	} holes[] = {
+		{ mercury_hook_syscall_return_native_to, text(call->target) },
+		{ mercury_hook_user_return_native_to, text(user->offset + user->length) },
+	};
+	unsigned long flags;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(holes); i++) {
+		u8 bytes[5];
+
+		branch(bytes, JMP, holes[i].hole, holes[i].to);
+		local_irq_save(flags);
+		mercury_write_text(holes[i].hole, bytes, sizeof(bytes));
+		local_irq_restore(flags);
+	}
+}
+
+/* --- Load and free -------------------------------------------------------------------------------- */
+
+/* Does the entry of a vector call error_entry in these bytes? */
+static bool has_error_call(const u8 *from, const u8 *to)
+{
+	u32 i;
+
+	for (i = 0; i < table.count; i++) {
+		const u8 *call = text(table.sites[i].offset);
+
+		if (table.sites[i].kind == MERCURY_SITE_ERROR_CALL && call >= from && call < to)
+			return true;
+	}
+	return false;
+}
+
+#define NOT_WANTED "the module's parameter patch says so"
+
+static const char *load(void)
+{
+	char name[2 * __NEW_UTS_LEN];
+	const char *why;
+
+	if (!table.symbols->text_mutex || !table.symbols->_text || !table.symbols->__start_notes)
+		return "the kernel does not tell where its code is";
+	if (boot_cpu_has(X86_FEATURE_KERNEL_IBRS))
+		return "the kernel writes IA32_SPEC_CTRL at each entry (spectre_v2=ibrs)";
+	snprintf(name, sizeof(name), "mercury/%s.sites", utsname()->release);
+	if (request_firmware_direct(&table.file, name, mercury_device()))
+		return "this kernel has no table of sites in /lib/firmware/mercury: see mercury-sites";
+	why = open_table(table.file);
+	if (!why)
+		why = make_patches();
+	if (why)
+		return why;
+	fill_hooks();
+	mercury_sites_vectors(table.swapped, has_error_call);
+	return NULL;
+}
+
+static void drop(void)
+{
+	if (table.symbols)
+		mercury_release_holds(&table.holds, table.symbols);
+	kvfree(table.patches);
+	table.patches = NULL;
+	table.nr_patches = 0;
+	release_firmware(table.file);
+	table.file = NULL;
+}
+
+/* Once: a kernel that finds no file says so in its log. Parameter patch, to 0 and to 1, begins anew. */
+void mercury_sites_load(const struct mercury_symbols *symbols)
+{
+	if (table.patches)
+		return;
+	if (!mercury_patch_wanted()) {
+		table.why = NOT_WANTED;
+		table.was_read = false;
+		return;
+	}
+	if (table.was_read)
+		return;
+	table.was_read = true;
+	table.symbols = symbols;
+	table.why = load();
+	if (table.why)
+		drop();
+}
+
+void mercury_sites_free(void)
+{
+	drop();
+	table.was_read = false;
+}
+
+/* --- Writing -------------------------------------------------------------------------------------- */
+
+enum { TEXT_NATIVE, TEXT_CHANGES, TEXT_VIRTUAL };
+
+static atomic_t text_state = ATOMIC_INIT(TEXT_NATIVE);
+static atomic_t arrived, generation;
+static atomic_t inside; /* CPUs that have entered and not left */
+static DEFINE_PER_CPU(bool, is_inside);
+
+static bool can_write;
+
+/* LFENCE may stand behind SWAPGS. */
+static bool is_as_expected(struct patch *p)
+{
+	static const u8 lfence[] = { 0x0f, 0xae, 0xe8 };
+
+	if (p->kind == MERCURY_SITE_USER_ENTRY && !memcmp(p->at + 3, lfence, sizeof(lfence)))
+		memcpy(p->old + 3, lfence, sizeof(lfence));
+	return !memcmp(p->at, p->old, p->length);
+}
+
+/* Those that belong together, or those that can do without each other. */
+static bool is_vital(const struct patch *p)
+{
+	return p->kind >= MERCURY_SITE_USER_ENTRY;
+}
+
+#define ENTRY_BYTES 64 /* of entry_SYSCALL_64, up to where we enter it                            */
+
+static const char *look_at_sites(void)
+{
+	u64 entry = (u64)text(site_of(MERCURY_SITE_SYSCALL_ENTRY)->offset), lstar;
+	u32 i;
+
+	rdmsrl(MSR_LSTAR, lstar);
+	if (entry - lstar >= ENTRY_BYTES)
+		return "system calls do not go to the kernel's own entry";
+	table.nr_held = 0;
+	for (i = 0; i < table.nr_patches; i++) {
+		struct patch *p = &table.patches[i];
+
+		p->is_held = p->is_probed || !is_as_expected(p);
+		table.nr_held += p->is_held;
+		if (p->is_held && is_vital(p))
+			return "the kernel's entry code is not as its image has it";
+	}
+	return NULL;
+}
+
+/* Of all pages that have a site: with parameter verify, for it takes long. */
+static u32 crc_of_pages(void)
+{
+	const u8 *last = NULL;
+	u32 crc = 0, i;
+
+	for (i = 0; i < table.nr_patches; i++) {
+		const u8 *page = PTR_ALIGN_DOWN(table.patches[i].at, PAGE_SIZE);
+
+		if (page != last)
+			crc = crc32_le(crc, page, 2 * PAGE_SIZE);
+		last = page;
+	}
+	return crc;
+}
+
+void mercury_sites_begin(bool to_virtual)
+{
+	if (!table.patches)
+		return;
+	mutex_lock(table.symbols->text_mutex);
+	if (!to_virtual || atomic_read(&text_state) != TEXT_NATIVE)
+		return;
+	table.why = mercury_patch_wanted() ? look_at_sites() : NOT_WANTED;
+	can_write = !table.why;
+	if (mercury_verify)
+		table.crc = crc_of_pages();
+}
+
+void mercury_sites_end(bool to_virtual)
+{
+	if (!table.patches)
+		return;
+	if (!to_virtual && mercury_verify && atomic_read(&text_state) == TEXT_NATIVE) {
+		table.restored++;
+		table.differs += crc_of_pages() != table.crc;
+	}
+	mutex_unlock(table.symbols->text_mutex);
+}
+
+/* What is there now is neither ours nor Linux's own: it is left, and told. */
+static void restore(const struct patch *p)
+{
+	if (memcmp(p->at, p->new, p->length))
+		pr_err("the kernel's code at %pS was changed while it was patched\n", p->at);
+	else
+		mercury_write_text(p->at, p->old, p->length);
+}
+
+static void write_all(bool to_virtual)
+{
+	u32 i;
+
+	for (i = 0; i < table.nr_patches; i++) {
+		const struct patch *p = &table.patches[i];
+
+		if (p->is_held)
+			continue;
+		if (to_virtual)
+			mercury_write_text(p->at, p->new, p->length);
+		else
+			restore(p);
+	}
+}
+
+void mercury_sites_patch(void)
+{
+	if (!table.patches || !can_write)
+		return;
+	if (atomic_cmpxchg(&text_state, TEXT_NATIVE, TEXT_CHANGES) == TEXT_NATIVE) {
+		write_all(true);
+		atomic_set_release(&text_state, TEXT_VIRTUAL);
+		return;
+	}
+	/* IRETQ, by which each of them enters, makes it fetch the new code. */
+	while (atomic_read_acquire(&text_state) == TEXT_CHANGES)
+		cpu_relax();
+}
+
+void mercury_sites_restore(unsigned int cpus)
+{
+	int before = atomic_read(&generation);
+
+	if (atomic_read(&text_state) == TEXT_NATIVE)
+		return;
+	if (atomic_inc_return(&arrived) == cpus) {
+		atomic_set(&arrived, 0);
+		if (!atomic_read(&inside)) {
+			write_all(false);
+			can_write = false;
+			atomic_set(&text_state, TEXT_NATIVE);
+		}
+		atomic_inc_return_release(&generation);
+	}
+	while (atomic_read_acquire(&generation) == before)
+		cpu_relax();
+	if (atomic_read(&text_state) != TEXT_NATIVE)
+		return;
+	sync_core();
+	if (boot_cpu_has(X86_FEATURE_SMAP))
+		mercury_write_cr4(__read_cr4() | X86_CR4_SMAP);
+}
+
+/* --- One CPU -------------------------------------------------------------------------------------- */
+
+/* The per-CPU word that BT tests, GS:disp32 with SIB or relative to RIP. */
+static u64 pcid_flush(unsigned int cpu)
+{
+	const u8 *bt = text(site_of(MERCURY_SITE_PCID_FLUSH)->offset);
+	s32 displacement;
+
+	if (bt[4] == 0x3c) {
+		memcpy(&displacement, bt + 6, sizeof(displacement));
+		return per_cpu_offset(cpu) + displacement;
+	}
+	memcpy(&displacement, bt + 5, sizeof(displacement));
+	return per_cpu_offset(cpu) + (unsigned long)(bt + 9) + displacement;
+}
+
+u64 mercury_sites_hidden_cr4(void)
+{
+	bool is_patched = atomic_read(&text_state) == TEXT_VIRTUAL;
+
+	return is_patched && boot_cpu_has(X86_FEATURE_SMAP) ? X86_CR4_SMAP : 0;
+}
+
+static void fill_in(struct mercury_ring1_patch *patch, unsigned int cpu)
+{
+	bool apart = cpu_feature_enabled(X86_FEATURE_PTI);
+	bool pcid = apart && cpu_feature_enabled(X86_FEATURE_PCID);
+
+	*patch = (struct mercury_ring1_patch){
+		.is_on = 1,
+		.syscall_entry = (u64)text(site_of(MERCURY_SITE_SYSCALL_ENTRY)->offset),
+		.scratch = (u64)(&per_cpu(cpu_tss_rw, cpu).x86_tss.sp2 + 1),
+		.user_return = (u64)mercury_hook_user_return,
+		.iret = (u64)text(site_of(MERCURY_SITE_KERNEL_RETURN)->target),
+		.user_cr3 = apart ? BIT(PAGE_SHIFT) | (pcid ? BIT(11) : 0) : 0,
+		.noflush = pcid ? BIT(63) : 0,
+		.pcid_flush = pcid ? pcid_flush(cpu) : 0,
+		.hidden_cr4 = mercury_sites_hidden_cr4(),
+	};
+	patch->kernel_cr3 = ~patch->user_cr3;
+	memcpy(patch->swapped, table.swapped, sizeof(patch->swapped));
+}
+
+void mercury_sites_enter(void)
+{
+	unsigned int cpu = smp_processor_id();
+	struct mercury_cpu_shared *shared = mercury_cpu_shared(cpu);
+
+	memset(&shared->patch, 0, sizeof(shared->patch));
+	if (atomic_read(&text_state) != TEXT_VIRTUAL)
+		return;
+	fill_in(&shared->patch, cpu);
+	this_cpu_write(mercury_cr2, &shared->cr2);
+	if (!this_cpu_xchg(is_inside, true))
+		atomic_inc(&inside);
+	if (shared->patch.hidden_cr4)
+		mercury_write_cr4(__read_cr4() & ~X86_CR4_SMAP);
+}
+
+void mercury_sites_left(void)
+{
+	if (this_cpu_xchg(is_inside, false))
+		atomic_dec(&inside);
+}
+
+/* --- Status --------------------------------------------------------------------------------------- */
+
+void mercury_sites_show(struct seq_file *m)
+{
+	if (!table.patches || table.why)
+		seq_printf(m, "patched: nothing, %s\n",
+			   table.why ?: "for it was never virtual yet");
+	else if (atomic_read(&text_state) == TEXT_NATIVE)
+		seq_printf(m, "patched: nothing, for it is native; %u sites\n", table.nr_patches);
+	else
+		seq_printf(m, "patched: %u sites, %u held by others\n",
+			   table.nr_patches - table.nr_held, table.nr_held);
+	if (table.restored)
+		seq_printf(m, "code check: %s in %llu leaves\n",
+			   table.differs ? "differs" : "equal", table.restored);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Linux's code while ring 1 is entered: operations of which ring 1 has an implementation of its own. */
+#ifndef MODULE_SITES_H
+#define MODULE_SITES_H
+
+#include <linux/percpu-defs.h>
+#include <linux/types.h>
+
+/* For sites_hooks.S: where the VMM notes the address of this CPU's last page fault. */
+DECLARE_PER_CPU(const u64 *, mercury_cr2);
+
+struct mercury_symbols;
+struct seq_file;
+
+/* Process context, native: read this kernel's table, unless it is read; there may be none. */
+void mercury_sites_load(const struct mercury_symbols *symbols);
+void mercury_sites_free(void);
+
+/*
+ * Under the hotplug lock, around what follows: nobody else changes the kernel's code. On the way to
+ * virtual mode what cannot be patched now is found.
+ */
+void mercury_sites_begin(bool to_virtual);
+void mercury_sites_end(bool to_virtual);
+
+/*
+ * On every CPU at once, interrupts off, all native: the first one writes, the others wait for it. And
+ * back: `cpus` have come, and the last one writes; nothing, if one of them is still virtual.
+ */
+void mercury_sites_patch(void);
+void mercury_sites_restore(unsigned int cpus);
+
+/* This CPU, native, is about to enter; this one is native. */
+void mercury_sites_enter(void);
+void mercury_sites_left(void);
+
+/* Bits of CR4 that must be clear as long as the code is patched. */
+u64 mercury_sites_hidden_cr4(void);
+
+/* What is patched, or why nothing is. */
+void mercury_sites_show(struct seq_file *m);
+
+/* --- sites_vectors.c ------------------------------------------------------------------------------ */
+
+/* A bit for each of 256 vectors whose handler calls error_entry, as `has_call` tells of its code. */
+void mercury_sites_vectors(u32 *vectors, bool (*has_call)(const u8 *from, const u8 *to));
+
+/* --- sites_hold.c: no kprobe on what is patched --------------------------------------------------- */
+
+struct mercury_hold;
+
+/*
+ * From now on no kprobe is set on these `n` bytes nor where its jump would reach them: a kprobe keeps a copy
+ * of what it finds, which would be ours. -EBUSY: there is one already; -ENOMEM; -EAGAIN: the kernel is at it.
+ */
+int mercury_hold(struct mercury_hold **hold, const struct mercury_symbols *symbols, u8 *at,
+		 size_t n);
+void mercury_release_holds(struct mercury_hold **hold, const struct mercury_symbols *symbols);
+
+#endif
