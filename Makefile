@@ -14,6 +14,7 @@
 #	make bench-switch	what a switch costs, as a table; KERNEL=6.12, CPU=MODEL, SMP="1 2"
 #	make bench-check	the same counts on one CPU against the recorded ones, with a verdict
 #	make bench-steps	where the instructions of a switch go, by function
+#	make bench-ring1	what ring 1 costs: native, trapping, patched; and its budgets
 #	make soak TIME=600	everything at once for that many seconds, on SMP=2 CPUs, KERNEL=6.1; MACHINE
 #				and CPU as for make run
 #	make tools		build/tools/mercury, the command
@@ -43,7 +44,7 @@ KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/gener
 
 .PHONY: all image module tools install install-module install-source \
 	deb install-deps run test test-long test-deb test-crash bench bench-docs bench-switch bench-check \
-	bench-steps soak \
+	bench-steps bench-ring1 soak \
 	unit lint format feature-table clean
 
 all: module
@@ -125,6 +126,7 @@ MODULES = $(DESTDIR)/lib/modules/$(KRELEASE)
 
 install: install-module
 	$(Q)$(MAKE) -s -C tools install
+	$(if $(DESTDIR),,/etc/kernel/postinst.d/mercury-sites $(KRELEASE))
 
 # depmod is for the machine itself; whoever packs the files runs it where they are unpacked.
 install-module: module
@@ -196,6 +198,9 @@ bench-check: install-deps
 
 bench-steps: install-deps
 	$(Q)tests/bench/steps
+
+bench-ring1: install-deps
+	$(Q)tests/bench/ring1
 
 TIME ?= 600
 SMP ?= 2

@@ -129,6 +129,13 @@ write_command() {
 	fi
 }
 
+# sites_table FILE: of this kernel, where the program that makes it is built; without it ring 1 traps.
+sites_table() {
+	local make=$VM_DIR/../../build/tools/mercury-sites
+
+	[[ ! -x $make ]] || { mkdir -p "${1%/*}" && "$make" "$KERNEL_IMAGE" "$1"; }
+}
+
 # run_tree TREE KO: the part of one run, as a tree.
 run_tree() {
 	local tree=$1 ko=$2 modules=$1/lib/modules/$KERNEL_RELEASE files spec file
@@ -140,6 +147,7 @@ run_tree() {
 	[[ -z $OPT_OUT$OPT_DISK ]] || disk_tree "$tree" || return 1
 	[[ -z $OPT_THEN ]] || then_tree "$tree" || return 1
 	install -D -m 644 "$ko" "$modules/extra/mercury-vmx.ko"
+	sites_table "$tree/lib/firmware/mercury/$KERNEL_RELEASE.sites" || return 1
 	cp "$KERNEL_MODULES"/modules.{order,builtin,builtin.modinfo} "$modules"
 	"$(kernel_tool depmod)" -b "$tree" "$KERNEL_RELEASE" || return 1
 	for spec in "${OPT_ADD[@]}"; do

@@ -1,0 +1,131 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# patched.sh [MODULE PARAMETERS]: Linux's code is patched while ring 1 is entered. What else changes code
+# meanwhile: kprobes, the function tracer, modules, static keys; tables that are wrong; and without one.
+set -u
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+TRACING=/sys/kernel/tracing
+TABLE=/lib/firmware/mercury/$(uname -r).sites
+HEADER=40
+SITE=24
+
+# with PARAMETERS...: loaded and virtual.
+# shellcheck disable=SC2317 # called by succeeds, as the others
+with() {
+	modprobe mercury-vmx backend=ring1 verify=1 "$@" && set_mode virtual
+}
+
+# shellcheck disable=SC2317
+without() {
+	set_mode native && rmmod mercury_vmx
+}
+
+patched() {
+	field patched
+}
+
+# put VALUE FILE
+# shellcheck disable=SC2317
+put() {
+	echo "$1" > "$2"
+}
+
+# probes FUNCTION: a kprobe on each of its instructions that takes one; says how many did.
+probes() {
+	offset=0
+	while [ $offset -lt 320 ]; do
+		echo "p:each_$offset $1+$offset" >> $TRACING/kprobe_events
+		offset=$((offset + 1))
+	done 2> /dev/null
+	grep -c each_ $TRACING/kprobe_events
+}
+
+# site KIND: the number of the first one.
+site() {
+	od -An -v -tu1 -j $HEADER -w$SITE "$WORK/table" | awk -v kind="$1" '$9 == kind { print NR - 1; exit }'
+}
+
+# spoil OFFSET BYTE...: of a copy of the right table; octal.
+spoil() {
+	cp "$WORK/table" "$TABLE"
+	at=$1
+	shift
+	for byte; do
+		# shellcheck disable=SC2059 # an escape is what it is for
+		printf "\\$byte"
+	done | dd of="$TABLE" bs=1 seek="$at" conv=notrunc 2> /dev/null
+}
+
+# refuses WHAT PATTERN: with the table as it is, ring 1 traps and says why.
+refuses() {
+	succeeds "$1: it goes virtual all the same" with
+	like "$1: nothing is patched" "$(patched)" "$2"
+	succeeds "$1: and works" workload --only ia32 --rounds 5
+	succeeds "$1: and goes" without
+}
+
+cp "$TABLE" "$WORK/table"
+mount -t tracefs none $TRACING 2> /dev/null
+
+succeeds "it goes virtual" with
+like "all is patched" "$(patched)" "[23]?? sites, 0 held by others"
+before=$(probes filldir64)
+succeeds "all but what is patched takes a kprobe ($before)" test "$before" -gt 20
+succeeds "the probes are armed" put 1 $TRACING/events/kprobes/enable
+succeeds "a module is loaded meanwhile" modprobe msr
+succeeds "the function tracer is started meanwhile" put function $TRACING/current_tracer
+put 0 $TRACING/tracing_on
+succeeds "a static key changes" put 1 /proc/sys/kernel/sched_schedstats
+succeeds "programs run" workload --only ia32 --rounds 5
+succeeds "folders are read under all that" ls -R /proc/sys
+succeeds "it goes native under all that" set_mode native
+succeeds "folders are read natively under all that" ls -R /proc/sys
+succeeds "virtual again" set_mode virtual
+put nop $TRACING/current_tracer
+put 1 $TRACING/tracing_on
+put 0 /proc/sys/kernel/sched_schedstats
+put 0 $TRACING/events/kprobes/enable
+put "" $TRACING/kprobe_events
+rmmod msr
+succeeds "and off, by way of native" without
+after=$(probes filldir64)
+succeeds "natively $after instructions take one" test "$after" -gt "$before"
+
+succeeds "those are armed" put 1 $TRACING/events/kprobes/enable
+succeeds "with probes on its sites it goes virtual" with
+like "what is probed is left alone" "$(patched)" "[23]?? sites, [1-9]* held by others"
+succeeds "folders are read, and the probes are hit" ls -R /proc/sys
+succeeds "it goes native" without
+put 0 $TRACING/events/kprobes/enable
+put "" $TRACING/kprobe_events
+
+spoil 16 0 0 0 0
+refuses "another kernel's table" "nothing, the table of sites is another kernel's: *"
+head -c 1000 "$WORK/table" > "$TABLE"
+refuses "a table that is cut off" "nothing, the table of sites is damaged: *"
+spoil 0 0
+refuses "a file that is no table" "nothing, the table of sites is damaged: *"
+spoil $((HEADER + SITE * $(site 5) + 10)) 314
+refuses "entry code that is different" "nothing, the kernel's entry code is not as its image has it"
+rm "$TABLE"
+refuses "no table" "nothing, this kernel has no table of sites *"
+
+spoil $((HEADER + SITE * $(site 0) + 10)) 314
+succeeds "a site that is different" with
+like "is left alone" "$(patched)" "[23]?? sites, 1 held by others"
+succeeds "programs run" workload --only ia32 --rounds 5
+succeeds "it goes native" without
+
+cp "$WORK/table" "$TABLE"
+succeeds "it is told not to patch" with patch=0
+like "and does not" "$(patched)" "nothing, the module's parameter patch says so"
+succeeds "it is told to" sh -c 'sysctl -q mercury.mode=native && echo 1 > /sys/module/mercury_vmx/parameters/patch && sysctl -q mercury.mode=virtual'
+like "and does" "$(patched)" "[23]?? sites, 0 held by others"
+succeeds "it goes native" set_mode native
+like "the code is as it was" "$(field "code check")" "equal in *"
+like "and the state" "$(field "state check")" "equal in *"
+succeeds "the module goes" rmmod mercury_vmx
+finish
