@@ -19,6 +19,9 @@
 /* Of struct pt_regs. */
 #define SAVED_SS 160
 
+/* Of the same, behind the address to which error_entry returns. */
+#define SAVED_CS (136 + 8)
+
 .macro HOLE name:req
 SYM_INNER_LABEL(\name, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
@@ -159,11 +162,13 @@ SYM_INNER_LABEL(\name, SYM_L_GLOBAL)
 .section .rodata
 SYM_INNER_LABEL(mercury_cave, SYM_L_GLOBAL)
 
-/* error_entry, from user space: SWAPGS and the switch of CR3 are done. All registers are saved. */
+/*
+ * error_entry, from user space: SWAPGS and the switch of CR3 are done, if CS says so. A native CPU does not, nor
+ * does Linux where it makes a fault of its own IRETQ into one of user space (ESPFIX). All registers are saved.
+ */
 SYM_INNER_LABEL(mercury_cave_user_entry, SYM_L_GLOBAL)
-	movl	%cs, %eax
-	testb	$3, %al
-	jz	.Lnative_entry
+	btrl	$(MERCURY_RING1_SWAPPED_BIT % 32), SAVED_CS + MERCURY_RING1_SWAPPED_BIT / 32 * 4(%rsp)
+	jnc	.Lnative_entry
 	CAVE_HOLE mercury_cave_user_entry_to
 .Lnative_entry:
 	swapgs
@@ -180,8 +185,8 @@ SYM_INNER_LABEL(mercury_cave_kernel_return, SYM_L_GLOBAL)
 	testb	$3, %al
 	popq	%rax
 	jz	.Lnative_return
-	movq	$MERCURY_RING1_CS, 8(%rsp)
-	movq	$MERCURY_RING1_SS, 32(%rsp)
+	movb	$MERCURY_RING1_CS, 8(%rsp)	/* the rest is 0 in Linux's selectors too */
+	movb	$MERCURY_RING1_SS, 32(%rsp)
 	andl	$~X86_EFLAGS_AC, 16(%rsp)
 	iretq
 .Lnative_return:

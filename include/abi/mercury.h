@@ -96,6 +96,12 @@ typedef unsigned long long mer_u64; /* prints as %llu on both sides */
 #define MERCURY_RING1_READ_GS 2
 #define MERCURY_RING1_WRITE_GS 3
 
+/*
+ * Set in CS of a frame out of user space whose handler finds Linux's GS base and CR3: error_entry takes it
+ * out. Linux itself at times goes there as if it came from user space, without.
+ */
+#define MERCURY_RING1_SWAPPED_BIT 32
+
 /* Linux's segments in ring 1; all frames on its stacks say 10h and 18h. */
 #define MERCURY_RING1_CS 0x81
 #define MERCURY_RING1_SS 0x89

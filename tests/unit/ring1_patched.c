@@ -143,6 +143,26 @@ static void an_nmi_behind_an_exception_finds_linuxs(void **unused)
 	assert_in_kernel();
 }
 
+/* Linux itself at times goes to error_entry as if from user space: CS tells which it is. */
+static void cs_tells_that_it_is_swapped(void **unused)
+{
+	const uint64_t *stack;
+
+	(void)unused;
+	in_user_space();
+	trap(SWAPPED, 0);
+	stack = (const uint64_t *)frame()->rsp + (takes_error_code(SWAPPED) ? 1 : 0);
+	assert_int_equal(stack[1], LINUX_USER_CS | UINT64_C(1) << MERCURY_RING1_SWAPPED_BIT);
+	trap(SWAPPED, 0);
+	stack = (const uint64_t *)frame()->rsp + (takes_error_code(SWAPPED) ? 1 : 0);
+	assert_int_equal(stack[1], LINUX_CS);
+	in_user_space();
+	memset(patch()->swapped, 0, sizeof(patch()->swapped));
+	trap(SWAPPED, 0);
+	stack = (const uint64_t *)frame()->rsp + (takes_error_code(SWAPPED) ? 1 : 0);
+	assert_int_equal(stack[1], LINUX_USER_CS);
+}
+
 /* --- SMAP --------------------------------------------------------------------------------------- */
 
 static uint64_t pushed_rflags(unsigned int vector)
@@ -253,6 +273,7 @@ static void a_cpu_that_stops_has_linuxs_entry_again(void **unused)
 #define T(name) cmocka_unit_test_setup(name, patched)
 static const struct CMUnitTest tests[] = {
 	T(a_handler_that_does_not_swap_finds_linuxs_gs_and_cr3),
+	T(cs_tells_that_it_is_swapped),
 	T(without_page_tables_apart_cr3_is_left_alone),
 	T(a_handler_that_swaps_itself_finds_user_spaces),
 	T(no_stack_no_swap),

@@ -54,13 +54,17 @@ static uint64_t shown_rflags(struct cpu *cpu, const struct ring1_frame *f)
 	return (f->rflags & ~RFLAGS_IOPL) | (access ? RFLAGS_AC : 0);
 }
 
-/* What the handler would do first, where it is patched not to: to Linux's GS base and page tables. */
-static void swap(struct cpu *cpu, unsigned int vector)
+/* Is what the handler would do first for user space patched away? */
+static bool finds_swapped(struct cpu *cpu, const struct ring1_frame *f, unsigned int vector)
+{
+	return ring1_from_user(f) && ring1_patch(cpu)->swapped[vector / 32] >> vector % 32 & 1;
+}
+
+/* It: to Linux's GS base and page tables. */
+static void swap(struct cpu *cpu)
 {
 	const struct mercury_ring1_patch *patch = ring1_patch(cpu);
 
-	if (!(patch->swapped[vector / 32] >> vector % 32 & 1))
-		return;
 	insn_swapgs();
 	if (patch->user_cr3)
 		insn_write_cr3((insn_read_cr3() & patch->kernel_cr3) | patch->noflush);
@@ -71,8 +75,13 @@ static bool push(struct cpu *cpu, struct ring1_frame *f, unsigned int vector, ui
 {
 	const size_t skip = HAS_ERROR_CODE(vector) ? 0 : sizeof(uint64_t);
 	bool user = ring1_from_user(f);
-	struct pushed pushed = { error_code,           f->rip, user ? f->cs : LINUX_CS,
-				 shown_rflags(cpu, f), f->rsp, user ? f->ss : LINUX_SS };
+	uint64_t swapped = finds_swapped(cpu, f, vector);
+	struct pushed pushed = { error_code,
+				 f->rip,
+				 user ? f->cs | swapped << MERCURY_RING1_SWAPPED_BIT : LINUX_CS,
+				 shown_rflags(cpu, f),
+				 f->rsp,
+				 user ? f->ss : LINUX_SS };
 	uint64_t rsp;
 
 	if (!find_stack(cpu, f, gate->ist & 7, &rsp))
@@ -100,14 +109,14 @@ static void go_to_handler(struct ring1_frame *f, const struct idt_gate *gate)
 static bool deliver(struct cpu *cpu, struct ring1_frame *f, unsigned int vector,
 		    uint64_t error_code)
 {
-	bool user = ring1_from_user(f);
+	bool swapped = finds_swapped(cpu, f, vector);
 	struct idt_gate gate;
 
 	if (!read_gate(cpu, vector, &gate) || !push(cpu, f, vector, error_code, &gate))
 		return false;
 	go_to_handler(f, &gate);
-	if (user)
-		swap(cpu, vector);
+	if (swapped)
+		swap(cpu);
 	return true;
 }
 
