@@ -249,6 +249,8 @@ static enum answer sysret(struct cpu *cpu, struct ring1_frame *f, const struct i
 	f->cs = (to_64 ? base + 16 : base) | 3;
 	f->ss = (base + 8) | 3;
 	f->rflags = loaded_rflags(f->regs.r11);
+	/* Of a SYSENTER they are those of Linux's own PUSHF. */
+	f->regs.r11 &= ~RFLAGS_IOPL;
 	return GONE;
 }
 
