@@ -5,7 +5,6 @@
  * 64-bit Mode
  */
 #include "fatal.h"
-#include "insn.h"
 #include "port.h"
 #include "ring1.h"
 #include "x86/cr.h"
@@ -60,16 +59,6 @@ static bool finds_swapped(struct cpu *cpu, const struct ring1_frame *f, unsigned
 	return ring1_from_user(f) && ring1_patch(cpu)->swapped[vector / 32] >> vector % 32 & 1;
 }
 
-/* It: to Linux's GS base and page tables. */
-static void swap(struct cpu *cpu)
-{
-	const struct mercury_ring1_patch *patch = ring1_patch(cpu);
-
-	insn_swapgs();
-	if (patch->user_cr3)
-		insn_write_cr3((insn_read_cr3() & patch->kernel_cr3) | patch->noflush);
-}
-
 static bool push(struct cpu *cpu, struct ring1_frame *f, unsigned int vector, uint64_t error_code,
 		 const struct idt_gate *gate)
 {
@@ -115,8 +104,10 @@ static bool deliver(struct cpu *cpu, struct ring1_frame *f, unsigned int vector,
 	if (!read_gate(cpu, vector, &gate) || !push(cpu, f, vector, error_code, &gate))
 		return false;
 	go_to_handler(f, &gate);
-	if (swapped)
-		swap(cpu);
+	if (swapped) {
+		insn_swapgs();
+		ring1_load_kernel_cr3(cpu);
+	}
 	return true;
 }
 

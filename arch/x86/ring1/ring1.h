@@ -170,6 +170,9 @@ bool ring1_stubs_is_iret(struct cpu *cpu, uint64_t rip);
 /* It faulted: `frame`, user space's, becomes that of Linux's own IRETQ, which has a handler for that. */
 void ring1_stubs_iret_failed(struct cpu *cpu, struct ring1_frame *frame);
 
+/* From user space's page tables, where these are apart, to those of its kernel half. */
+void ring1_load_kernel_cr3(struct cpu *cpu);
+
 static inline const struct mercury_ring1_patch *ring1_patch(struct cpu *cpu)
 {
 	return &cpu_shared(cpu)->patch;

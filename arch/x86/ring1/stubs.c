@@ -86,8 +86,10 @@ static void stand_at(struct ring1_frame *f, uint64_t rip, uint64_t rsp)
 	f->ss = RING1_SS;
 }
 
-static void load_kernel_cr3(const struct mercury_ring1_patch *patch)
+void ring1_load_kernel_cr3(struct cpu *cpu)
 {
+	const struct mercury_ring1_patch *patch = ring1_patch(cpu);
+
 	if (patch->user_cr3)
 		insn_write_cr3((insn_read_cr3() & patch->kernel_cr3) | patch->noflush);
 }
@@ -100,7 +102,7 @@ static void finish_syscall(struct cpu *cpu, struct ring1_frame *f,
 
 	if (offset < stub->swapped)
 		insn_swapgs();
-	load_kernel_cr3(patch);
+	ring1_load_kernel_cr3(cpu);
 	insn_copy_safe((void *)(patch->scratch - sizeof(rsp)), &rsp, sizeof(rsp));
 	ring1_cpu(cpu)->nmi_blocked = 0;
 	f->regs.r11 &= ~RFLAGS_IOPL;
@@ -118,7 +120,7 @@ static void start_over(struct cpu *cpu, struct ring1_frame *f,
 	if ((offset >= stub->sysret_gs && offset < stub->iret) || offset >= stub->iret_gs)
 		insn_swapgs();
 	if ((offset >= stub->sysret_cr3 && offset < stub->iret) || offset >= stub->iret_cr3)
-		load_kernel_cr3(patch);
+		ring1_load_kernel_cr3(cpu);
 	/* The mark may be taken from its PCID already. */
 	pcid_bit = insn_read_cr3() & CR3_PCID & 0xf;
 	if (patch->pcid_flush &&
