@@ -2,8 +2,9 @@
 /*
  * Linux's code while ring 1 is entered. Where it has an operation that would trap and that is frequent, it
  * is written over, by a table that was made for exactly this kernel: see include/uapi/mercury_sites.h. What
- * it goes to instead is in sites_hooks.S and works on a CPU that is native too, but for STAC and CLAC, which
- * become nothing: SMAP is off as long as they are.
+ * it goes to instead is in sites_hooks.S and works on a CPU that is native too. STAC and CLAC become nothing,
+ * and SMAP is off as long as they are; but what is interrupted meanwhile may go on when it is on again, and
+ * Linux may set it itself on a CPU that has gone native by itself. So error_entry sets AC in the kernel's frames.
  */
 #include <linux/atomic.h>
 #include <linux/crc32.h>
@@ -27,7 +28,9 @@
 extern const u8 mercury_hook_user_return[], mercury_hook_syscall_return[];
 extern const u8 mercury_hook_read_cr2[], mercury_hook_write_cr3[];
 extern const u8 mercury_hook_read_gs[], mercury_hook_write_gs[];
+extern const u8 mercury_hook_kernel_entry[];
 extern u8 mercury_hook_user_return_native_to[], mercury_hook_syscall_return_native_to[];
+extern u8 mercury_hook_kernel_entry_to[];
 extern const u8 mercury_cave[], mercury_cave_end[];
 extern const u8 mercury_cave_user_entry[], mercury_cave_kernel_return[];
 extern const u8 mercury_cave_user_entry_to[], mercury_cave_user_entry_native_to[];
@@ -35,8 +38,10 @@ extern const u8 mercury_cave_kernel_return_native_to[];
 
 void mercury_write_text(void *to, const void *from, size_t n);
 void mercury_write_cr4(unsigned long value);
+void mercury_clear_ac(void);
 
 DEFINE_PER_CPU(const u64 *, mercury_cr2);
+const u8 *mercury_page_fault_entered;
 
 /* What is to be written, in place of what. */
 struct patch {
@@ -127,6 +132,7 @@ static const char *open_table(const struct firmware *file)
 /* --- What is written ----------------------------------------------------------------------------- */
 
 #define CALL 0xe8
+#define CALL_BYTES 5
 #define JMP 0xe9
 #define NOP 0x90
 
@@ -146,6 +152,7 @@ static const struct {
 	[MERCURY_SITE_WRITE_CR3] = { CALL, mercury_hook_write_cr3 },
 	[MERCURY_SITE_READ_GS] = { CALL, mercury_hook_read_gs },
 	[MERCURY_SITE_WRITE_GS] = { CALL, mercury_hook_write_gs },
+	[MERCURY_SITE_KERNEL_ENTRY] = { JMP, mercury_hook_kernel_entry },
 	[MERCURY_SITE_SYSCALL_RETURN] = { JMP, mercury_hook_syscall_return },
 	[MERCURY_SITE_USER_RETURN] = { JMP, mercury_hook_user_return },
 };
@@ -187,8 +194,6 @@ static void make_patch(struct patch *p, const struct mercury_site *site)
 		memcpy(p->new, nop, sizeof(nop));
 	else if (site->kind == MERCURY_SITE_CAVE)
 		fill_cave(p);
-	else if (site->kind == MERCURY_SITE_SMAP_CHECK)
-		branch(p->new, JMP, p->at, text(site->target));
 	else if (site->kind == MERCURY_SITE_USER_ENTRY)
 		branch(p->new, JMP, p->at, in_cave(mercury_cave_user_entry));
 	else if (site->kind == MERCURY_SITE_KERNEL_RETURN)
@@ -201,7 +206,7 @@ static bool is_written(const struct mercury_site *site)
 {
 	switch (site->kind) {
 	case MERCURY_SITE_AC:
-	case MERCURY_SITE_SMAP_CHECK:
+	case MERCURY_SITE_KERNEL_ENTRY:
 		return boot_cpu_has(X86_FEATURE_SMAP);
 	case MERCURY_SITE_CAVE:
 		return true;
@@ -237,12 +242,14 @@ static void fill_hooks(void)
 {
 	const struct mercury_site *call = site_of(MERCURY_SITE_SYSCALL_RETURN);
 	const struct mercury_site *user = site_of(MERCURY_SITE_USER_RETURN);
+	const struct mercury_site *kernel = site_of(MERCURY_SITE_KERNEL_ENTRY);
 	const struct {
 		u8 *hole;
 		const u8 *to;
 	} holes[] = {
 		{ mercury_hook_syscall_return_native_to, text(call->target) },
 		{ mercury_hook_user_return_native_to, text(user->offset + user->length) },
+		{ mercury_hook_kernel_entry_to, text(kernel->offset + kernel->length) },
 	};
 	unsigned long flags;
 	unsigned int i;
@@ -259,8 +266,8 @@ static void fill_hooks(void)
 
 /* --- Load and free -------------------------------------------------------------------------------- */
 
-/* Does the entry of a vector call error_entry in these bytes? */
-static bool has_error_call(const u8 *from, const u8 *to)
+/* Where the entry of a vector calls error_entry in these bytes, or NULL. */
+static const u8 *error_call_in(const u8 *from, const u8 *to)
 {
 	u32 i;
 
@@ -268,9 +275,9 @@ static bool has_error_call(const u8 *from, const u8 *to)
 		const u8 *call = text(table.sites[i].offset);
 
 		if (table.sites[i].kind == MERCURY_SITE_ERROR_CALL && call >= from && call < to)
-			return true;
+			return call;
 	}
-	return false;
+	return NULL;
 }
 
 #define NOT_WANTED "the module's parameter patch says so"
@@ -278,6 +285,7 @@ static bool has_error_call(const u8 *from, const u8 *to)
 static const char *load(void)
 {
 	char name[2 * __NEW_UTS_LEN];
+	const u8 *page_fault;
 	const char *why;
 
 	if (!table.symbols->text_mutex || !table.symbols->_text || !table.symbols->__start_notes)
@@ -293,7 +301,10 @@ static const char *load(void)
 	if (why)
 		return why;
 	fill_hooks();
-	mercury_sites_vectors(table.swapped, has_error_call);
+	page_fault = mercury_sites_vectors(table.swapped, error_call_in);
+	if (!page_fault)
+		return "the kernel's page fault handler is not its own";
+	mercury_page_fault_entered = page_fault + CALL_BYTES;
 	return NULL;
 }
 
@@ -481,8 +492,10 @@ void mercury_sites_restore(unsigned int cpus)
 	if (atomic_read(&text_state) != TEXT_NATIVE)
 		return;
 	sync_core();
-	if (boot_cpu_has(X86_FEATURE_SMAP))
-		mercury_write_cr4(__read_cr4() | X86_CR4_SMAP);
+	if (!boot_cpu_has(X86_FEATURE_SMAP))
+		return;
+	mercury_clear_ac();
+	mercury_write_cr4(__read_cr4() | X86_CR4_SMAP);
 }
 
 /* --- One CPU -------------------------------------------------------------------------------------- */

@@ -9,6 +9,9 @@
 /* For sites_hooks.S: where the VMM notes the address of this CPU's last page fault. */
 DECLARE_PER_CPU(const u64 *, mercury_cr2);
 
+/* For the same: where error_entry returns to in the page fault's handler. */
+extern const u8 *mercury_page_fault_entered;
+
 struct mercury_symbols;
 struct seq_file;
 
@@ -42,8 +45,11 @@ void mercury_sites_show(struct seq_file *m);
 
 /* --- sites_vectors.c ------------------------------------------------------------------------------ */
 
-/* A bit for each of 256 vectors whose handler calls error_entry, as `has_call` tells of its code. */
-void mercury_sites_vectors(u32 *vectors, bool (*has_call)(const u8 *from, const u8 *to));
+/*
+ * A bit for each of 256 vectors whose handler calls error_entry; `call_in` finds the call in its code, or
+ * NULL. Returned: the call of the page fault's, or NULL.
+ */
+const u8 *mercury_sites_vectors(u32 *vectors, const u8 *(*call_in)(const u8 *from, const u8 *to));
 
 /* --- sites_hold.c: no kprobe on what is patched --------------------------------------------------- */
 

@@ -21,6 +21,7 @@
 
 /* Of the same, behind the address to which error_entry returns. */
 #define SAVED_CS (136 + 8)
+#define SAVED_FLAGS (144 + 8)
 
 .macro HOLE name:req
 SYM_INNER_LABEL(\name, SYM_L_GLOBAL)
@@ -129,6 +130,48 @@ SYM_FUNC_START(mercury_hook_write_gs)
 SYM_FUNC_END(mercury_hook_write_gs)
 
 /*
+ * error_entry, from the kernel: what is interrupted may access user space, whether SMAP is on when it goes on or
+ * not. On a CPU that is native by itself Linux may have set SMAP: a page fault may be of that, and is done again.
+ */
+SYM_CODE_START(mercury_hook_kernel_entry)
+	ANNOTATE_NOENDBR
+	UNWIND_HINT_FUNC
+	UNLESS_RING1 %eax, .Lnative_kernel_entry
+.Lkernel_entry:
+	orl	$X86_EFLAGS_AC, SAVED_FLAGS(%rsp)
+	leaq	8(%rsp), %rax
+	HOLE mercury_hook_kernel_entry_to
+.Lnative_kernel_entry:
+	movq	%cr4, %rax
+	btrq	$X86_CR4_SMAP_BIT, %rax
+	jnc	.Lkernel_entry
+	movq	%rax, %cr4
+	movq	mercury_page_fault_entered(%rip), %rax
+	cmpq	%rax, (%rsp)
+	jne	.Lkernel_entry
+	addq	$8, %rsp
+	UNWIND_HINT_REGS
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbp
+	popq	%rbx
+	popq	%r11
+	popq	%r10
+	popq	%r9
+	popq	%r8
+	popq	%rax
+	popq	%rcx
+	popq	%rdx
+	popq	%rsi
+	popq	%rdi
+	addq	$8, %rsp
+	UNWIND_HINT_IRET_REGS
+	iretq
+SYM_CODE_END(mercury_hook_kernel_entry)
+
+/*
  * void mercury_write_text(void *to, const void *from, size_t n): natively, interrupts off. The pages
  * are read only, and stay so to all others.
  */
@@ -148,6 +191,14 @@ SYM_FUNC_START(mercury_write_cr4)
 	movq	%rdi, %cr4
 	RET
 SYM_FUNC_END(mercury_write_cr4)
+
+/* void mercury_clear_ac(void): what error_entry has set may have been handed on from task to task. */
+SYM_FUNC_START(mercury_clear_ac)
+	pushfq
+	andl	$~X86_EFLAGS_AC, (%rsp)
+	popfq
+	RET
+SYM_FUNC_END(mercury_clear_ac)
 
 /*
  * What is written over xen_error_entry, for it has to be where user space's page tables map it, too: copied,
@@ -176,8 +227,8 @@ SYM_INNER_LABEL(mercury_cave_user_entry, SYM_L_GLOBAL)
 	CAVE_HOLE mercury_cave_user_entry_native_to
 
 /*
- * IRETQ to where the privilege is the same: with ring 1's selectors it does not trap. RFLAGS.AC is shown to
- * Linux and not there: see deliver.c.
+ * IRETQ to where the privilege is the same: with ring 1's selectors it does not trap. The AC of
+ * mercury_hook_kernel_entry has done its work: SMAP is off.
  */
 SYM_INNER_LABEL(mercury_cave_kernel_return, SYM_L_GLOBAL)
 	pushq	%rax

@@ -42,8 +42,9 @@ static const u8 *behind_stub(const u8 *handler)
 	return handler + i + 5 + distance;
 }
 
-void mercury_sites_vectors(u32 *vectors, bool (*has_call)(const u8 *from, const u8 *to))
+const u8 *mercury_sites_vectors(u32 *vectors, const u8 *(*call_in)(const u8 *from, const u8 *to))
 {
+	const u8 *page_fault = NULL;
 	const gate_desc *idt;
 	struct desc_ptr idtr;
 	unsigned int i;
@@ -53,13 +54,18 @@ void mercury_sites_vectors(u32 *vectors, bool (*has_call)(const u8 *from, const 
 	memset(vectors, 0, IDT_ENTRIES / 8);
 	for (i = 0; i < IDT_ENTRIES; i++) {
 		bool asks = i == X86_TRAP_DB || i == X86_TRAP_MC;
-		const u8 *handler;
+		const u8 *handler, *call;
 
 		if (!idt[i].bits.p || (idt[i].bits.ist && !asks))
 			continue;
 		handler = behind_stub((const u8 *)gate_offset(&idt[i]));
-		if (handler &&
-		    has_call(handler, handler + (asks ? HANDLER_BYTES_IST : HANDLER_BYTES)))
+		if (!handler)
+			continue;
+		call = call_in(handler, handler + (asks ? HANDLER_BYTES_IST : HANDLER_BYTES));
+		if (call)
 			vectors[i / 32] |= 1u << i % 32;
+		if (i == X86_TRAP_PF)
+			page_fault = call;
 	}
+	return page_fault;
 }

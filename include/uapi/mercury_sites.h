@@ -9,19 +9,19 @@
 
 #include <linux/types.h>
 
-#define MERCURY_SITES_MAGIC 0x5345544953524d01ULL
+#define MERCURY_SITES_MAGIC 0x5345544953524d02ULL
 #define MERCURY_SITES_BUILD_ID 20
 #define MERCURY_SITE_BYTES 12
 #define MERCURY_SITES_MAX 4096
 
 enum mercury_site_kind {
-	MERCURY_SITE_AC,         /* STAC, CLAC                                                */
-	MERCURY_SITE_READ_CR2,   /* MOV RAX, CR2, in place of a call                          */
-	MERCURY_SITE_WRITE_CR3,  /* MOV CR3, RDI, in place of a call                          */
-	MERCURY_SITE_READ_GS,    /* SWAPGS, RDGSBASE RAX, SWAPGS                              */
-	MERCURY_SITE_WRITE_GS,   /* SWAPGS, WRGSBASE RDI, SWAPGS                              */
-	MERCURY_SITE_USER_ENTRY, /* error_entry: SWAPGS and the switch of CR3; target: behind */
-	MERCURY_SITE_SMAP_CHECK, /* is there SMAP? In the page fault handler; target: no               */
+	MERCURY_SITE_AC,             /* STAC, CLAC                                                */
+	MERCURY_SITE_READ_CR2,       /* MOV RAX, CR2, in place of a call                          */
+	MERCURY_SITE_WRITE_CR3,      /* MOV CR3, RDI, in place of a call                          */
+	MERCURY_SITE_READ_GS,        /* SWAPGS, RDGSBASE RAX, SWAPGS                              */
+	MERCURY_SITE_WRITE_GS,       /* SWAPGS, WRGSBASE RDI, SWAPGS                              */
+	MERCURY_SITE_USER_ENTRY,     /* error_entry: SWAPGS and the switch of CR3; target: behind */
+	MERCURY_SITE_KERNEL_ENTRY,   /* error_entry, from the kernel: LEA RAX, [RSP + 8]        */
 	MERCURY_SITE_SYSCALL_RETURN, /* behind do_syscall_64()                                    */
 	MERCURY_SITE_USER_RETURN,    /* swapgs_restore_regs_and_return_to_usermode                */
 	MERCURY_SITE_KERNEL_RETURN,  /* restore_regs_and_return_to_kernel; target: its IRETQ      */

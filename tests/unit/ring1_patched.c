@@ -165,27 +165,11 @@ static void cs_tells_that_it_is_swapped(void **unused)
 
 /* --- SMAP --------------------------------------------------------------------------------------- */
 
-static uint64_t pushed_rflags(unsigned int vector)
-{
-	return ((const uint64_t *)frame()->rsp)[takes_error_code(vector) ? 3 : 2];
-}
-
-static void linux_finds_ac_set_where_smap_is_hidden(void **unused)
+static void ac_of_the_patched_error_entry_does_not_come_into_force(void **unused)
 {
 	uint64_t *stack = linux_at(0x9000);
 
 	(void)unused;
-	trap(VECTOR_PF, 0);
-	assert_int_equal(pushed_rflags(VECTOR_PF) & (RFLAGS_AC | RFLAGS_IOPL), RFLAGS_AC);
-	in_user_space();
-	trap(VECTOR_PF, 0);
-	assert_int_equal(pushed_rflags(VECTOR_PF) & RFLAGS_AC, 0);
-	patch()->hidden_cr4 = 0;
-	frame()->rflags &= ~(uint64_t)RFLAGS_AC;
-	trap(VECTOR_PF, 0);
-	assert_int_equal(pushed_rflags(VECTOR_PF) & RFLAGS_AC, 0);
-	/* It is shown, and does not come into force by the IRETQ that takes it. */
-	patch()->hidden_cr4 = CR4_SMAP;
 	stack[0] = (uint64_t)linux_at(CODE);
 	stack[1] = LINUX_CS;
 	stack[2] = RFLAGS_FIXED1 | RFLAGS_AC;
@@ -279,7 +263,7 @@ static const struct CMUnitTest tests[] = {
 	T(no_stack_no_swap),
 	T(a_forbidden_int_is_swapped_as_the_fault_it_becomes),
 	T(an_nmi_behind_an_exception_finds_linuxs),
-	T(linux_finds_ac_set_where_smap_is_hidden),
+	T(ac_of_the_patched_error_entry_does_not_come_into_force),
 	T(a_hidden_bit_of_cr4_reads_as_set_and_is_never_written),
 	T(syscall_lands_on_the_stub_for_the_page_tables),
 	T(another_entry_for_syscall_ends_ring_1),

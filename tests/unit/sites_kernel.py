@@ -11,7 +11,7 @@ import zlib
 TEXT = 0xffffffff81000000
 ALTERNATIVES = TEXT + 0x10000
 REPLACEMENTS = TEXT + 0x20000
-SMAP, XENPV, PTI, ALWAYS = 9 * 32 + 20, 8 * 32 + 16, 7 * 32 + 11, 3 * 32 + 21
+SMAP, XENPV, PTI = 9 * 32 + 20, 8 * 32 + 16, 7 * 32 + 11
 BUILD_ID = bytes(range(20))
 # xen_error_entry: PUSH RSI and so on, XOR ESI, ESI and so on.
 CAVE = bytes.fromhex("56488b74240848897c24085251504150415141524153535541544155415641575631f631d231c94531c0"
@@ -59,9 +59,6 @@ def fill(k):
     k.alternative(0x20, b"\x0f\x1f\x00", SMAP, b"\x0f\x01\xcb")
     k.alternative(0x30, b"\xff\x14\x25\0\0\0", XENPV, b"\x0f\x20\xd0", True)
     k.alternative(0x40, b"\xff\x14\x25\0\0\0", XENPV, b"\x0f\x22\xdf", True)
-    if "smap_check" not in k.without:
-        k.alternative(0x50, b"\xe9\0\0\0\0", ALWAYS, k.branch(0xe9, 0x5c))
-        k.alternative(0x50, b"\xe9\0\0\0\0", SMAP, b"")
     k.put(0x60, bytes.fromhex("0f01f8f3480faec80f01f8"))
     k.put(0x80, bytes.fromhex("0f01f8f3480faedf0f01f8"))
     if "cave" not in k.without:
@@ -73,6 +70,8 @@ def fill(k):
         k.put(0x208, b"\x0f\x01\xf8\x90\x90\x90")
         if "user_entry" not in k.without:
             k.alternative(0x20e, b"\xeb\x10", PTI, b"\x0f\x20\xd8")
+        if "kernel_entry" not in k.without:
+            k.put(0x240, bytes.fromhex("488d442408"))
     # entry_SYSCALL_64: SWAPGS; the user's RSP; the switch of CR3; the stack.
     k.put(0x300, bytes.fromhex("0f01f8"))
     k.alternative(0x310, b"\xeb\x0e", PTI, b"\x0f\x20\xdc")
@@ -113,7 +112,7 @@ def elf(k):
 
 # --- Real ------------------------------------------------------------------------------------------
 
-KINDS = ("ac read_cr2 write_cr3 read_gs write_gs user_entry smap_check syscall_return user_return "
+KINDS = ("ac read_cr2 write_cr3 read_gs write_gs user_entry kernel_entry syscall_return user_return "
          "kernel_return syscall_entry error_call cave pcid_flush").split()
 
 
@@ -146,7 +145,7 @@ def check(image, table, entry_size):
     text = sections[".text"][1]
     magic, count, _, build_id = struct.unpack_from("<QII20s", table)
     problems = []
-    if magic != 0x5345544953524d01 or len(table) != 40 + 24 * count:
+    if magic != 0x5345544953524d02 or len(table) != 40 + 24 * count:
         problems.append("the table's header is wrong")
     if build_id not in sections[".notes"][1]:
         problems.append("it has another build ID")
@@ -167,7 +166,7 @@ def check(image, table, entry_size):
         # As the image has it, or as the kernel makes it: one alternative, NOPs behind it.
         bytes_now = text[offset:offset + length]
         made = [new + b"\x0f\x1f\x00" * ((n - len(new)) // 3) for new, n in replaced.get(offset, [])]
-        nops = (bytes_now == b"\x90" * 5 or KINDS[kind] == "smap_check") and old[:5] == b"\x0f\x1f\x44\0\0"
+        nops = bytes_now == b"\x90" * 5 and old[:5] == b"\x0f\x1f\x44\0\0"
         padded = bytes_now[3:] == b"\x90" * 3 and old[:6] == bytes_now[:3] + b"\x0f\x1f\x00"
         if old[:length] != bytes_now and old[:length] not in made and not nops and not padded:
             problems.append(f"{KINDS[kind]} at {offset:x}: {old.hex()}, in the image {bytes_now.hex()}")

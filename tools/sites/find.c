@@ -21,7 +21,7 @@ const char *const site_names[MERCURY_SITE_KINDS] = {
 	[MERCURY_SITE_READ_GS] = "read of the other GS base",
 	[MERCURY_SITE_WRITE_GS] = "write of the other GS base",
 	[MERCURY_SITE_USER_ENTRY] = "entry from user space",
-	[MERCURY_SITE_SMAP_CHECK] = "check of SMAP by software",
+	[MERCURY_SITE_KERNEL_ENTRY] = "entry from the kernel",
 	[MERCURY_SITE_SYSCALL_RETURN] = "return from a system call",
 	[MERCURY_SITE_USER_RETURN] = "return to user space",
 	[MERCURY_SITE_KERNEL_RETURN] = "return to the kernel",
@@ -165,33 +165,19 @@ static bool find_user_entry(struct search *s, uint64_t error_entry)
 	return false;
 }
 
-/*
- * Behind a page fault of its own on user space the kernel asks for RFLAGS.AC, if there is SMAP: a JMP to
- * where that is found out, which becomes nothing with SMAP, and else a JMP over the question.
- */
-static bool find_smap_check(struct search *s)
+/* Where an exception in the kernel gets the address of its registers: LEA RAX, [RSP + 8]. */
+static bool find_kernel_entry(struct search *s, uint64_t error_entry)
 {
-	const struct alternative *with = NULL, *without = NULL;
-	size_t i;
+	static const uint8_t lea[] = { 0x48, 0x8d, 0x44, 0x24, 0x08 };
+	uint64_t at;
 
-	for (i = 0; i < s->nr_all; i++) {
-		const struct alternative *a = &s->all[i];
-
-		if (a->feature != FEATURE_SMAP || a->new_length || a->old_length != 5)
+	for (at = error_entry; at < error_entry + NEAR; at++) {
+		if (!text_is(s->kernel, at, lea, sizeof(lea)))
 			continue;
-		if (with)
-			return false;
-		with = a;
+		add(s, MERCURY_SITE_KERNEL_ENTRY, at, sizeof(lea), lea, sizeof(lea));
+		return true;
 	}
-	for (i = 0; with && i < s->nr_all; i++)
-		if (s->all[i].address == with->address && s->all[i].feature == FEATURE_ALWAYS &&
-		    s->all[i].target)
-			without = &s->all[i];
-	if (!without)
-		return false;
-	set_target(s, add(s, MERCURY_SITE_SMAP_CHECK, with->address, 5, nop5, sizeof(nop5)),
-		   without->target);
-	return true;
+	return false;
 }
 
 /*
@@ -238,7 +224,8 @@ static bool find_error_entry(struct search *s)
 		xen_error_entry = a->target;
 		add(s, MERCURY_SITE_ERROR_CALL, a->address, 0, a->old, a->old_length);
 	}
-	return error_entry && find_user_entry(s, error_entry) && find_cave(s, xen_error_entry);
+	return error_entry && find_user_entry(s, error_entry) &&
+	       find_kernel_entry(s, error_entry) && find_cave(s, xen_error_entry);
 }
 
 /* MOV RSP, GS:...; PUSH user SS; PUSH GS:...; PUSH R11; PUSH user CS: that of 64-bit system calls. */
@@ -352,8 +339,6 @@ struct mercury_site *find_sites(const struct kernel *kernel, size_t *count)
 	find_gs_bases(&s);
 	if (!find_error_entry(&s))
 		fail("error_entry is not as it is known: ring 1 will trap instead");
-	if (!find_smap_check(&s))
-		fail("the page fault handler is not as it is known: ring 1 will trap instead");
 	syscall_entry = find_syscall_entry(&s);
 	if (!syscall_entry)
 		fail("entry_SYSCALL_64 is not as it is known: ring 1 will trap instead");

@@ -56,7 +56,6 @@ struct alternative {
 	bool absent;          /* it is where the CPU has the feature not                    */
 };
 
-#define FEATURE_ALWAYS (3 * 32 + 21)
 #define FEATURE_PTI (7 * 32 + 11)
 #define FEATURE_XENPV (8 * 32 + 16)
 #define FEATURE_SMAP (9 * 32 + 20)

@@ -42,17 +42,6 @@ static bool find_stack(struct cpu *cpu, const struct ring1_frame *f, unsigned in
 	return true;
 }
 
-/*
- * Where STAC is patched away and SMAP off, Linux is to find that it may access user space: it asks when it
- * does fault there, and by then SMAP may be on again.
- */
-static uint64_t shown_rflags(struct cpu *cpu, const struct ring1_frame *f)
-{
-	bool access = !ring1_from_user(f) && ring1_patch(cpu)->hidden_cr4 & CR4_SMAP;
-
-	return (f->rflags & ~RFLAGS_IOPL) | (access ? RFLAGS_AC : 0);
-}
-
 /* Is what the handler would do first for user space patched away? */
 static bool finds_swapped(struct cpu *cpu, const struct ring1_frame *f, unsigned int vector)
 {
@@ -68,7 +57,7 @@ static bool push(struct cpu *cpu, struct ring1_frame *f, unsigned int vector, ui
 	struct pushed pushed = { error_code,
 				 f->rip,
 				 user ? f->cs | swapped << MERCURY_RING1_SWAPPED_BIT : LINUX_CS,
-				 shown_rflags(cpu, f),
+				 f->rflags & ~RFLAGS_IOPL,
 				 f->rsp,
 				 user ? f->ss : LINUX_SS };
 	uint64_t rsp;

@@ -266,7 +266,7 @@ static enum answer iret(struct cpu *cpu, struct ring1_frame *f, const struct ins
 	f->rip = to.rip;
 	f->cs = RING1_CS;
 	f->rflags = loaded_rflags(to.rflags) | RING1_IOPL;
-	/* What deliver.c shows is not there. */
+	/* error_entry is patched to set it; SMAP is off. */
 	if (ring1_patch(cpu)->hidden_cr4 & CR4_SMAP)
 		f->rflags &= ~(uint64_t)RFLAGS_AC;
 	f->rsp = to.rsp;

@@ -135,6 +135,7 @@ for where in user kernel; do
 	fails $where entry-fails "VM entry failed with exit reason 80000021"
 	fails $where misconfigured "VM exit 49 (EPT_MISCONFIGURATION)"
 done
+fails copy invalid-opcode "the VMM took exception 6, "
 in_vote
 in_leave
 [ "$backend" != vmx ] || at_once
