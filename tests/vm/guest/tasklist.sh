@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # tasklist.sh: for tests that take a whole image: has it the processes that there were? Sourced, behind lib.sh.
 
+set -u
+
 # pids: of all processes, without one more of our own.
 pids() {
 	for pids_of in /proc/[0-9]*; do
