@@ -138,42 +138,42 @@ static int parse(int argc, char **argv, unsigned long *rounds)
 	return -1;
 }
 
-/* Native first, then to and fro. 0, or -1 with `problem`. */
-static int run(unsigned long rounds, struct costs costs[2], struct mercury_problem *problem)
+/* What is wanted, and what it costs to get virtual and to get native. */
+struct bench {
+	unsigned long rounds;
+	struct costs costs[2];
+};
+
+/* Native first, then to and fro. */
+static int run(void *argument, struct mercury_problem *problem)
 {
+	struct bench *b = argument;
+	unsigned long i;
 	int error = mercury_set_virtual(false, problem);
 
-	while (!error && !stopped && rounds--)
-		error = go(true, &costs[0], problem) || go(false, &costs[1], problem) ? -1 : 0;
+	for (i = 0; !error && !stopped && i < b->rounds; i++)
+		error = go(true, &b->costs[0], problem) || go(false, &b->costs[1], problem) ? -1 :
+											      0;
 	return error;
 }
 
 enum exit_status command_bench(const struct options *options, int argc, char **argv)
 {
 	const struct sigaction stop = { .sa_handler = on_signal };
-	struct costs costs[2] = { { .name = "virtual" }, { .name = "native" } };
-	struct mercury_problem problem, ignored;
-	struct mercury_status before;
-	unsigned long rounds = 100;
+	struct bench b = { 100, { { .name = "virtual" }, { .name = "native" } } };
+	struct mercury_problem problem;
 	int error;
 
-	if (parse(argc, argv, &rounds))
+	if (parse(argc, argv, &b.rounds))
 		return EXIT_USAGE;
-	error = mercury_status_read(&before, &problem);
-	if (!error) {
-		sigaction(SIGINT, &stop, NULL);
-		sigaction(SIGTERM, &stop, NULL);
-		error = run(rounds, costs, &problem);
-		if (before.state == MERCURY_STATE_VIRTUAL &&
-		    mercury_set_virtual(true, error ? &ignored : &problem))
-			error = -1;
-		mercury_status_free(&before);
-	}
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	error = keep_mode(run, &b, &problem);
 	if (error)
 		print_problem(options, &problem);
 	else
-		report(options, costs);
-	free(costs[0].cycles);
-	free(costs[1].cycles);
+		report(options, b.costs);
+	free(b.costs[0].cycles);
+	free(b.costs[1].cycles);
 	return error ? exit_for(&problem) : EXIT_DONE;
 }

@@ -224,8 +224,9 @@ static int failed_with(const char *path, struct mercury_problem *problem)
 }
 
 /* Into that file, or to stdout without one. */
-static int calibrate_to(const char *path, struct mercury_problem *problem)
+static int calibrate_to(void *argument, struct mercury_problem *problem)
 {
+	const char *path = argument;
 	FILE *to = path ? fopen(path, "we") : stdout;
 	int error;
 
@@ -239,21 +240,12 @@ static int calibrate_to(const char *path, struct mercury_problem *problem)
 
 enum exit_status command_calibrate(const struct options *options, int argc, char **argv)
 {
-	struct mercury_problem problem, ignored;
-	struct mercury_status before;
-	int error;
+	struct mercury_problem problem;
 
 	if (argc > 2)
 		return wrong_word("calibrate", argv[2]);
-	error = mercury_status_read(&before, &problem);
-	if (!error) {
-		error = calibrate_to(argc == 2 ? argv[1] : NULL, &problem);
-		if (before.state == MERCURY_STATE_VIRTUAL &&
-		    mercury_set_virtual(true, error ? &ignored : &problem))
-			error = -1;
-		mercury_status_free(&before);
-	}
-	if (error)
-		print_problem(options, &problem);
-	return error ? exit_for(&problem) : EXIT_DONE;
+	if (!keep_mode(calibrate_to, argc == 2 ? argv[1] : NULL, &problem))
+		return EXIT_DONE;
+	print_problem(options, &problem);
+	return exit_for(&problem);
 }

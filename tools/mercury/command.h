@@ -49,6 +49,13 @@ void print_problem(const struct options *options, const struct mercury_problem *
 /* What such a problem means: EXIT_UNABLE or EXIT_FAILED. */
 enum exit_status exit_for(const struct mercury_problem *problem);
 
+/*
+ * `work`, which changes the mode; then virtual again if it was. 0, or -1 with the problem, of `work` if it had
+ * one.
+ */
+int keep_mode(int (*work)(void *argument, struct mercury_problem *problem), void *argument,
+	      struct mercury_problem *problem);
+
 /* Words where there must be none: EXIT_USAGE, said. */
 enum exit_status no_arguments(int argc, char **argv);
 

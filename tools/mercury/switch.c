@@ -41,6 +41,23 @@ enum exit_status command_native(const struct options *options, int argc, char **
 	return status ? status : set(options, false);
 }
 
+int keep_mode(int (*work)(void *argument, struct mercury_problem *problem), void *argument,
+	      struct mercury_problem *problem)
+{
+	struct mercury_problem ignored;
+	struct mercury_status before;
+	int error;
+
+	if (mercury_status_read(&before, problem))
+		return -1;
+	error = work(argument, problem);
+	if (before.state == MERCURY_STATE_VIRTUAL &&
+	    mercury_set_virtual(true, error ? &ignored : problem))
+		error = -1;
+	mercury_status_free(&before);
+	return error;
+}
+
 enum exit_status command_wait(const struct options *options, int argc, char **argv)
 {
 	struct mercury_problem problem;

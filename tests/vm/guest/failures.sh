@@ -12,17 +12,6 @@ parameters=$*
 cpus=$(nproc)
 cpu=$((cpus - 1))
 
-# is_native_soon: within the time that the module takes to look.
-# shellcheck disable=SC2317 # called by succeeds
-is_native_soon() {
-	i=0
-	while [ "$(mode)" != native ] && [ "$i" -lt 30 ]; do
-		sleep 0.1
-		i=$((i + 1))
-	done
-	[ "$(mode)" = native ]
-}
-
 # alarms PATTERN: lines of the VMM's in the kernel log that a quiet console shows.
 alarms() {
 	dmesg -r | grep "^<2>.*mercury: vmm: " | grep -c -e "$1"

@@ -86,6 +86,16 @@ set_mode() {
 	sysctl -q -w "mercury.mode=$1"
 }
 
+# is_native_soon: within the time that the module takes to look whether a CPU has gone native by itself.
+is_native_soon() {
+	i=0
+	while [ "$(mode)" != native ] && [ "$i" -lt 50 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	[ "$(mode)" = native ]
+}
+
 # other MODE
 other() {
 	if [ "$1" = native ]; then

@@ -112,11 +112,7 @@ one_fault() {
 	must "to virtual, before a fault" set_mode virtual
 	must "$fault" timeout 60 vmmfault "$(number "$cpus")" "$where" "$fault"
 	faults=$((faults + 1))
-	i=0
-	while [ "$(mode)" != native ] && [ "$i" -lt 50 ]; do
-		sleep 0.1
-		i=$((i + 1))
-	done
+	must "$where, $fault: native soon" is_native_soon
 	must "$where, $fault: all native" hv --expect native
 	set_mode virtual 2> /dev/null && complain "$fault: not refused afterwards"
 	unload_module
