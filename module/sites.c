@@ -63,7 +63,8 @@ static struct {
 	const char *why; /* nothing is patched; NULL: it can be                                  */
 	struct mercury_hold *holds;
 	u32 swapped[8];
-	u32 crc; /* of the patched pages as they were                                            */
+	bool is_checked; /* this switch                                                          */
+	u32 crc;         /* of the pages with sites, as they are without ours                    */
 	u64 restored, differs;
 } table;
 
@@ -393,32 +394,47 @@ static const char *look_at_sites(void)
 	return NULL;
 }
 
-/* Of all pages that have a site: with parameter verify, for it takes long. */
+/*
+ * Of all pages that have a site, as they are without what is written over them: no switch changes it. But
+ * from switch to switch Linux changes its code itself: static keys, tracing, live patches. With parameter
+ * verify, for it takes long.
+ */
 static u32 crc_of_pages(void)
 {
-	const u8 *last = NULL;
+	bool is_written = atomic_read(&text_state) != TEXT_NATIVE;
+	const u8 *at = NULL, *end = NULL;
 	u32 crc = 0, i;
 
 	for (i = 0; i < table.nr_patches; i++) {
-		const u8 *page = PTR_ALIGN_DOWN(table.patches[i].at, PAGE_SIZE);
+		const struct patch *p = &table.patches[i];
+		const u8 *page = PTR_ALIGN_DOWN(p->at, PAGE_SIZE);
 
-		if (page != last)
-			crc = crc32_le(crc, page, 2 * PAGE_SIZE);
-		last = page;
+		if (page >= end) {
+			crc = crc32_le(crc, at, end - at);
+			at = page;
+		}
+		crc = crc32_le(crc, at, p->at - at);
+		crc = crc32_le(crc, is_written && !p->is_held ? p->old : p->at, p->length);
+		at = p->at + p->length;
+		end = PTR_ALIGN(at, PAGE_SIZE);
 	}
-	return crc;
+	return crc32_le(crc, at, end - at);
 }
 
 void mercury_sites_begin(bool to_virtual)
 {
+	bool is_native;
+
 	if (!table.patches)
 		return;
 	mutex_lock(table.symbols->text_mutex);
-	if (!to_virtual || atomic_read(&text_state) != TEXT_NATIVE)
-		return;
-	table.why = mercury_patch_wanted() ? look_at_sites() : NOT_WANTED;
-	can_write = !table.why;
-	if (mercury_verify)
+	is_native = atomic_read(&text_state) == TEXT_NATIVE;
+	if (to_virtual && is_native) {
+		table.why = mercury_patch_wanted() ? look_at_sites() : NOT_WANTED;
+		can_write = !table.why;
+	}
+	table.is_checked = mercury_verify && (to_virtual ? can_write : !is_native);
+	if (table.is_checked)
 		table.crc = crc_of_pages();
 }
 
@@ -426,9 +442,9 @@ void mercury_sites_end(bool to_virtual)
 {
 	if (!table.patches)
 		return;
-	if (!to_virtual && mercury_verify && atomic_read(&text_state) == TEXT_NATIVE) {
-		table.restored++;
+	if (table.is_checked) {
 		table.differs += crc_of_pages() != table.crc;
+		table.restored += !to_virtual && atomic_read(&text_state) == TEXT_NATIVE;
 	}
 	mutex_unlock(table.symbols->text_mutex);
 }
