@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ static const char usage[] =
 	"  at OFFSET TEXT     pwrite\n"
 	"  two TEXT TEXT      two writes in one open\n"
 	"  fault              one write from an address that is not mapped\n"
+	"  fresh N            one write of N bytes that nobody has touched yet: each page is a fault\n"
 	"  nocap TEXT         drops CAP_SYS_ADMIN, opens, writes\n"
 	"  nocap-open TEXT    opens, drops CAP_SYS_ADMIN, writes\n"
 	"  repeat N TEXT      N times open, write, close; tells how many writes were refused\n"
@@ -224,6 +226,18 @@ static void act_fault(const char *file, char **arguments)
 	tell("", syscall(SYS_write, open_file(file), 8L, 7L));
 }
 
+static void act_fresh(const char *file, char **arguments)
+{
+	size_t size = number(arguments[0]);
+	void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (bytes == MAP_FAILED) {
+		perror("poke: mmap");
+		exit(2);
+	}
+	tell("", write(open_file(file), bytes, size));
+}
+
 static void act_nocap(const char *file, char **arguments)
 {
 	drop_sys_admin();
@@ -273,7 +287,7 @@ static const struct action {
 	{ "write", 1, act_write },   { "fill", 1, act_fill },   { "flood", 2, act_flood },
 	{ "bytes", 1, act_bytes },   { "at", 2, act_at },       { "two", 2, act_two },
 	{ "fault", 0, act_fault },   { "nocap", 1, act_nocap }, { "nocap-open", 1, act_nocap_open },
-	{ "repeat", 2, act_repeat }, { "read", 1, act_read },
+	{ "repeat", 2, act_repeat }, { "read", 1, act_read },   { "fresh", 1, act_fresh },
 };
 
 int main(int argc, char **argv)
