@@ -117,7 +117,7 @@ static const char *first_obstacle(void)
 static int report(unsigned int cpu, const char *what, u64 error)
 {
 	mercury_refuse("CPU %u, %s: %s", cpu, what, mercury_cpu_text(cpu, error));
-	pr_err("CPU %u, %s: %s\n", cpu, what, mercury_cpu_text(cpu, error));
+	pr_err_ratelimited("CPU %u, %s: %s\n", cpu, what, mercury_cpu_text(cpu, error));
 	return mercury_errno(error);
 }
 
@@ -159,7 +159,7 @@ int mercury_prepare_cpu(unsigned int cpu)
 	if (error)
 		return report(cpu, mercury_chosen()->title, error);
 	if (mercury_cpu_shared(cpu)->is_owned)
-		pr_info("CPU %u is cold: VMX is owned by another (kvm_intel?)\n", cpu);
+		pr_info_ratelimited("CPU %u is cold: VMX is owned by another (kvm_intel?)\n", cpu);
 	return 0;
 }
 

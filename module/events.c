@@ -29,8 +29,9 @@ static int on_cpu_online(unsigned int cpu)
 		return error;
 	if (mercury_mode() == MERCURY_NATIVE)
 		return 0;
-	pr_err("CPU %u stays offline: the machine is virtual and it cannot join; native lets it come\n",
-	       cpu);
+	pr_err_ratelimited(
+		"CPU %u stays offline: the machine is virtual and it cannot join; native lets it come\n",
+		cpu);
 	return error;
 }
 
@@ -64,7 +65,7 @@ static int on_sleep(struct notifier_block *block, unsigned long event, void *unu
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
 		if (mercury_release())
-			pr_warn("after sleep the machine stays native\n");
+			pr_warn_ratelimited("after sleep the machine stays native\n");
 		return NOTIFY_OK;
 	}
 	return NOTIFY_DONE;

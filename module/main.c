@@ -84,7 +84,7 @@ static int __init start_vmm(const struct mercury_header *header)
 	if (error)
 		goto stop_switch;
 	error = mercury_vmm_start() ?: mercury_events_start();
-	mercury_log_flush();
+	mercury_log_flush(true);
 	if (error)
 		goto stop_backend;
 	usable = true;
@@ -110,7 +110,7 @@ static void stop_vmm(void)
 	mercury_events_stop();
 	mercury_chosen()->stop();
 	mercury_state_stop();
-	mercury_log_flush();
+	mercury_log_flush(true);
 	mercury_tables_drop();
 	mercury_window_free();
 	usable = false;

@@ -238,8 +238,15 @@ extern bool mercury_verify;
 
 /* --- log.c: the VMM's log ring into the kernel log ---------------------------------------------- */
 
-void mercury_log_flush(void);
+/* Without `all` its alarms alone. */
+void mercury_log_flush(bool all);
 void mercury_log_flush_on_panic(void);
+
+/*
+ * May this sentence be told now? Ten times in five seconds, as the kernel limits its own. Under the switch
+ * mutex.
+ */
+bool mercury_log_limit(const char *sentence);
 
 /* --- lost.c: what a CPU does that the VMM cannot give back ---------------------------------------- */
 

@@ -453,7 +453,8 @@ void mercury_sites_end(bool to_virtual)
 static void restore(const struct patch *p)
 {
 	if (memcmp(p->at, p->new, p->length))
-		pr_err("the kernel's code at %pS was changed while it was patched\n", p->at);
+		pr_err_ratelimited("the kernel's code at %pS was changed while it was patched\n",
+				   p->at);
 	else
 		mercury_write_text(p->at, p->old, p->length);
 }

@@ -294,10 +294,23 @@ static int switch_all(enum mercury_mode mode)
 	return error;
 }
 
+/* What became of it. Whoever asks in vain again and again fills no log: the reason is in `last error`. */
+static void tell(enum mercury_mode mode, int error)
+{
+	char text[MERCURY_REASON];
+	bool tells = true;
+
+	mercury_last_error(text, sizeof(text));
+	if (error)
+		tells = mercury_log_limit(text);
+	mercury_log_flush(tells);
+	if (error && tells)
+		pr_warn("not %s: %s\n", mode == MERCURY_VIRTUAL ? "virtual" : "native", text);
+}
+
 static int set_mode_locked(enum mercury_mode mode)
 {
 	enum mercury_mode before = current_mode;
-	char text[MERCURY_REASON];
 	u64 start = ktime_get_ns();
 	int error;
 
@@ -314,11 +327,7 @@ static int set_mode_locked(enum mercury_mode mode)
 	mercury_state_begin();
 	error = switch_all(mode);
 	trace_mercury_mode(mode, current_mode, count_virtual(), error, ktime_get_ns() - start);
-	mercury_log_flush();
-	if (error) {
-		mercury_last_error(text, sizeof(text));
-		pr_warn("not %s: %s\n", mode == MERCURY_VIRTUAL ? "virtual" : "native", text);
-	}
+	tell(mode, error);
 	mercury_watch(current_mode == MERCURY_VIRTUAL);
 	if (current_mode != before)
 		mercury_proc_notify();
@@ -336,7 +345,7 @@ int mercury_while_virtual(int (*work)(void *data), void *data)
 			work(data) :
 			-EINVAL;
 	cpus_read_unlock();
-	mercury_log_flush();
+	mercury_log_flush(true);
 	mutex_unlock(&mode_mutex);
 	return error;
 }
@@ -416,7 +425,7 @@ void mercury_check_mode(void)
 	mutex_lock(&mode_mutex);
 	cpus_read_lock();
 	if (current_mode == MERCURY_VIRTUAL && count_virtual() != num_online_cpus()) {
-		mercury_log_flush();
+		mercury_log_flush(true);
 		trace_mercury_forced(num_online_cpus() - count_virtual(), num_online_cpus());
 		/* Else a command to go native has not reached every CPU, and has said so. */
 		if (wanted_mode == MERCURY_VIRTUAL)
@@ -441,7 +450,7 @@ static int log_failure(const char *what, u64 error)
 	if (!error)
 		return 0;
 	mercury_refuse("CPU %u, %s: %s", cpu, what, mercury_cpu_text(cpu, error));
-	pr_err("CPU %u, %s: %s\n", cpu, what, mercury_cpu_text(cpu, error));
+	pr_err_ratelimited("CPU %u, %s: %s\n", cpu, what, mercury_cpu_text(cpu, error));
 	return mercury_errno(error);
 }
 

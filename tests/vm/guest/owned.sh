@@ -19,6 +19,23 @@ else
 fi
 like "the reason names CPU, owner and what to do" "$(field "last error")" \
 	"CPU 0, vote: VMX is owned by another*KVM*unload kvm_intel"
+# Whoever asks again and again: ten answers in five seconds, each with a line of every CPU's, and a line
+# for those left out. (On a console, 10,000 lines take minutes.)
+times=10000
+dmesg -n 1
+dmesg -c > "$WORK/log"
+is "the first refusal is in the log" "$(grep -c "mercury: not virtual: CPU 0, vote: VMX is owned" "$WORK/log")" 1
+is "and the VMM's line of each CPU" "$(grep -c "mercury: vmm: cpu .*: VMX is owned" "$WORK/log")" "$(nproc)"
+begun=$(cut -d . -f 1 /proc/uptime)
+is "refused $times times" "$(poke "$CTL/mode" repeat "$times" virtual)" "$times of $times refused: EBUSY"
+windows=$((($(cut -d . -f 1 /proc/uptime) - begun) / 5 + 2))
+dmesg -c > "$WORK/log"
+dmesg -n 5
+lines=$(grep -c mercury "$WORK/log")
+echo "# $lines lines of $times refusals, in up to $windows times 5 s"
+succeeds "the log has few of them" test "$lines" -le $((windows * (10 * (1 + $(nproc)) + 1)))
+succeeds "and tells how many it has not" grep "mercury_log_limit: [0-9]* callbacks suppressed" "$WORK/log"
+like "the reason is there all the same" "$(field "last error")" "CPU 0, vote: VMX is owned by another*"
 is "the mode is native" "$(mode)" native
 succeeds "every CPU is native" hv --expect native
 succeeds "KVM runs a machine meanwhile" kvm_smoke
