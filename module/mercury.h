@@ -264,6 +264,7 @@ struct device *mercury_device(void);
 
 /* The machine goes native, under the switch mutex: a snapshot that is being taken ends here. */
 void mercury_snapshot_cancel(void);
+void mercury_snapshot_show(struct seq_file *s);
 
 /* --- instant.c: all CPUs stopped at once, for a snapshot ------------------------------------------ */
 

@@ -108,8 +108,10 @@ static int show(struct seq_file *m, void *unused)
 	seq_printf(m, "window: 0x%llx %u MiB\n", (u64)MERCURY_WINDOW_BASE,
 		   (unsigned int)(MERCURY_WINDOW_SIZE >> 20));
 	seq_printf(m, "switches: %llu to virtual, %llu to native\n", to_virtual, to_native);
-	if (mercury_usable())
+	if (mercury_usable()) {
 		show_vmm(m);
+		mercury_snapshot_show(m);
+	}
 	if (!mercury_may_see(m) && strcmp(reason, "none"))
 		strscpy(reason, "shown to root only", sizeof(reason));
 	seq_printf(m, "last error: %s\n", reason);

@@ -11,6 +11,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched/signal.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/timekeeping.h>
@@ -39,6 +40,7 @@ static struct {
 	u32 nr_ranges;
 	u64 from; /* what is below is read as it is                                               */
 	u64 next; /* where a reader in ascending order goes on                                    */
+	u64 pages, read; /* that can be read, and have been, whole                              */
 	u64 instant_ns;
 	u32 cpus, retries;
 } snapshot;
@@ -167,6 +169,20 @@ static u64 first_from(u64 from)
 	return from;
 }
 
+static u64 pages_between(u64 from, u64 to)
+{
+	u64 bytes = 0;
+	u32 i;
+
+	for (i = 0; i < snapshot.nr_ranges; i++) {
+		u64 start = max(from, snapshot.ranges[i].start);
+		u64 end = min(to, snapshot.ranges[i].end);
+
+		bytes += start < end ? end - start : 0;
+	}
+	return bytes >> PAGE_SHIFT;
+}
+
 static int start_snapshot(struct mercury_snapshot_start __user *user)
 {
 	struct mercury_snapshot_start start;
@@ -194,6 +210,8 @@ static int start_snapshot(struct mercury_snapshot_start __user *user)
 	}
 	snapshot.from = start.from;
 	snapshot.next = first_from(start.from);
+	snapshot.pages = pages_between(start.from, start.to);
+	snapshot.read = 0;
 	snapshot.cancelled = false;
 	/* A CPU that comes would write unseen until it is virtual, one that goes from when it is not. */
 	cpu_hotplug_disable();
@@ -298,9 +316,11 @@ static int read_page(u64 address, void *buffer, bool whole)
 	if (old)
 		memcpy(buffer, old, PAGE_SIZE);
 	error = over();
-	if (!error && whole)
-		advance(range, address);
-	return error;
+	if (error || !whole)
+		return error;
+	snapshot.read++;
+	advance(range, address);
+	return 0;
 }
 
 static ssize_t snapshot_read(struct file *file, char __user *user, size_t count, loff_t *ppos)
@@ -423,6 +443,22 @@ static int tell_stats(struct mercury_snapshot_stats __user *user)
 	if (error)
 		return error;
 	return copy_to_user(user, &stats, sizeof(stats)) ? -EFAULT : 0;
+}
+
+/* For /proc/mercury. */
+void mercury_snapshot_show(struct seq_file *s)
+{
+	const struct mercury_snapshot *m = mercury_snapshot();
+
+	mutex_lock(&lock);
+	if (snapshot.runs)
+		seq_printf(s, "snapshot: %s, read %llu of %llu pages, kept %u of %u, faults %llu\n",
+			   over() ? "over" : "running", min(snapshot.read, snapshot.pages),
+			   snapshot.pages, min(READ_ONCE(m->kept), mercury_kept_pages()),
+			   mercury_kept_pages(), READ_ONCE(m->faults));
+	else
+		seq_puts(s, "snapshot: none\n");
+	mutex_unlock(&lock);
 }
 
 static int command(unsigned int number, void __user *user)

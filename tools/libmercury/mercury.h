@@ -51,6 +51,14 @@ struct mercury_cpu_status {
 	uint64_t nmis_in_root, machine_checks, dropped_writes, forced;
 };
 
+/* How far the snapshot is that is being taken, by whomever. */
+struct mercury_snapshot_progress {
+	bool is_taken, is_over; /* over: the pool is full, or it was ended                        */
+	uint64_t read, pages;   /* of memory, by its reader                                       */
+	uint64_t kept, pool_pages; /* pages whose old content is kept, of those set aside for it  */
+	uint64_t faults; /* writes that found a page protected                             */
+};
+
 struct mercury_status {
 	enum mercury_state state;
 	char backend[16];     /* "vmx", "none", or empty if absent                            */
@@ -61,6 +69,7 @@ struct mercury_status {
 	size_t nr_cpus;
 	struct mercury_cpu_status *cpus; /* by number; freed by mercury_status_free()             */
 	char state_check[320]; /* what comparing Linux's state has found, or that it is off       */
+	struct mercury_snapshot_progress snapshot;
 };
 
 /*

@@ -71,6 +71,16 @@ static void events_line(struct mercury_cpu_status *c, const char *text)
 	       &c->nmis_in_root, &c->machine_checks, &c->dropped_writes, &c->forced);
 }
 
+/* "running, read 5 of 9 pages, kept 1 of 7, faults 2", "over, ..." or "none". */
+static void snapshot_line(struct mercury_snapshot_progress *p, const char *text)
+{
+	p->is_taken = sscanf(text,
+			     "%*[a-z], read %" SCNu64 " of %" SCNu64 " pages, kept %" SCNu64
+			     " of %" SCNu64 ", faults %" SCNu64,
+			     &p->read, &p->pages, &p->kept, &p->pool_pages, &p->faults) == 5;
+	p->is_over = p->is_taken && !strncmp(text, "over,", 5);
+}
+
 /* False: there is no memory. */
 static bool cpu_line(struct mercury_status *s, const char *key, const char *value)
 {
@@ -110,6 +120,8 @@ static bool line(struct mercury_status *s, const char *key, const char *value)
 		       &s->memory_allocated);
 	else if (!strcmp(key, "state check"))
 		copy(s->state_check, sizeof(s->state_check), value);
+	else if (!strcmp(key, "snapshot"))
+		snapshot_line(&s->snapshot, value);
 	else if (!strcmp(key, "last error"))
 		copy(s->last_error, sizeof(s->last_error), value);
 	else

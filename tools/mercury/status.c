@@ -31,6 +31,12 @@ static void print_text(const struct mercury_status *s)
 	if (s->memory_allocated)
 		printf("memory    %" PRIu64 " KiB used, %" PRIu64 " KiB allocated\n",
 		       s->memory_used, s->memory_allocated);
+	if (s->snapshot.is_taken)
+		printf("snapshot  %s, read %" PRIu64 " of %" PRIu64 " pages, kept %" PRIu64
+		       " of %" PRIu64 ", faults %" PRIu64 "\n",
+		       s->snapshot.is_over ? "over" : "running", s->snapshot.read,
+		       s->snapshot.pages, s->snapshot.kept, s->snapshot.pool_pages,
+		       s->snapshot.faults);
 	printf("error     %s\n", s->last_error);
 	if (!s->nr_cpus)
 		return;
@@ -71,6 +77,23 @@ static struct json_object *json_of_cpu(const struct mercury_cpu_status *c)
 	return object;
 }
 
+/* Null while none is taken. */
+static struct json_object *json_of_snapshot(const struct mercury_snapshot_progress *p)
+{
+	struct json_object *object;
+
+	if (!p->is_taken)
+		return NULL;
+	object = json_object_new_object();
+	add_text(object, "state", p->is_over ? "over" : "running");
+	add_number(object, "pages_read", p->read);
+	add_number(object, "pages", p->pages);
+	add_number(object, "pages_kept", p->kept);
+	add_number(object, "pool_pages", p->pool_pages);
+	add_number(object, "faults", p->faults);
+	return object;
+}
+
 static void print_json(const struct mercury_status *s)
 {
 	struct json_object *object = json_object_new_object(), *cpus = json_object_new_array();
@@ -84,6 +107,7 @@ static void print_json(const struct mercury_status *s)
 	add_number(object, "memory_used_kib", s->memory_used);
 	add_number(object, "memory_allocated_kib", s->memory_allocated);
 	add_text(object, "last_error", s->last_error);
+	json_object_object_add(object, "snapshot", json_of_snapshot(&s->snapshot));
 	for (i = 0; i < s->nr_cpus; i++)
 		json_object_array_add(cpus, json_of_cpu(&s->cpus[i]));
 	json_object_object_add(object, "cpus", cpus);

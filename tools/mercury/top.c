@@ -124,6 +124,30 @@ static void show_cpus(const struct view *v)
 	}
 }
 
+/* --- A snapshot ----------------------------------------------------------------------------------- */
+
+static double share(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static void show_snapshot(const struct view *v)
+{
+	const struct mercury_snapshot_progress *p = &v->now.snapshot, *old = &v->before.snapshot;
+
+	if (!p->is_taken) {
+		printw("snapshot none\n");
+		return;
+	}
+	printw("snapshot %s, read %" PRIu64 " of %" PRIu64 " MiB (%.0f %%)\n",
+	       p->is_over ? "over" : "running", p->read >> 8, p->pages >> 8,
+	       share(p->read, p->pages));
+	printw("         kept %" PRIu64 " pages (%.0f %% of the pool), faults %" PRIu64
+	       " (%.1f per s)\n",
+	       p->kept, share(p->kept, p->pool_pages), p->faults,
+	       rate(v, p->faults, old->is_taken ? old->faults : p->faults));
+}
+
 static void show(const struct view *v)
 {
 	const struct mercury_status *s = &v->now;
@@ -137,6 +161,7 @@ static void show(const struct view *v)
 		printw("switches %" PRIu64 " to virtual, %" PRIu64 " to native; memory %" PRIu64
 		       " of %" PRIu64 " KiB\n",
 		       s->to_virtual, s->to_native, s->memory_used, s->memory_allocated);
+		show_snapshot(v);
 		show_reasons(v);
 		show_cpus(v);
 	}

@@ -98,7 +98,10 @@ left_by "SIGINT"
 kill $counter
 
 set_mode virtual
+is "none is taken" "$(field snapshot)" none
 hold
+like "how far it is" "$(field snapshot)" "running, read 0 of [1-9]* pages, kept * of [1-9]*, faults *"
+like "by the command" "$(mercury status --json | tr -d '\n')" '*"snapshot":{*"state":"running",*"pages_read":0,*'
 ends 1 mercury snapshot -
 like "one at a time" "$(cat "$WORK/output")" "*another snapshot is being taken*"
 if [ "$(nproc)" -gt 1 ]; then
@@ -115,6 +118,7 @@ left_by "a reader that died"
 hold
 succeeds "the mode changes meanwhile" set_mode native
 left_by "a change of the mode"
+is "none is taken any more" "$(field snapshot)" none
 is "and ends it" "$(release)" ECANCELED
 succeeds "every CPU is native then" hv --expect native
 
