@@ -5,7 +5,7 @@
 #	make module KDIR=DIR	the module for the kernel whose build directory is DIR
 #	make run		boot a stock kernel in an emulator, go virtual, come back; with MACHINE=qemu or
 #				CPU=athlon64_venice without VT-x, in ring 1
-#	make test		every test, from unit to booted kernel
+#	make test		every test, from unit to booted kernel; MACHINE=kvm: with nested VT-x
 #	make test-long		the same, and every machine, kernel and number of CPUs
 #	make unit lint		parts of it
 #	make test-crash		a snapshot's image in crash and drgn; fetches the kernel's debug symbols
@@ -171,10 +171,10 @@ run: install-deps
 		--add tests/vm/guest/lib.sh --add tests/vm/guest/demo.sh -- sh /root/demo.sh
 
 test: install-deps
-	$(Q)tests/run
+	$(Q)MACHINE=$(MACHINE) tests/run
 
 test-long: install-deps
-	$(Q)tests/run --long
+	$(Q)MACHINE=$(MACHINE) tests/run --long
 
 test-deb: install-deps
 	$(Q)tests/deb/packages.test

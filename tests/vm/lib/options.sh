@@ -13,7 +13,7 @@ One word is a piece of shell text ('a && b'), several words are a command and it
                             VT-x; kvm is QEMU on a machine that has /dev/kvm and nested VT-x
   --cpu MODEL[,+F|,-F]...   the machine's name of a CPU model, features F added or taken away, as in
                             corei7_haswell_4770,+smap,-vmx. Default with Bochs:
-                            corei7_haswell_4770, with qemu: max, with kvm: host,+vmx
+                            corei7_haswell_4770, with qemu: max, with kvm: host,+vmx,-la57
   --tcg OPTIONS             of QEMU's TCG; by default thread=single: CPUs take turns in one thread, for with
                             one each TCG 7.2 at times executes code that another CPU has replaced
   --smp N                   CPUs, 1 to 16 (1)
@@ -191,7 +191,7 @@ options_check() {
 	case $OPT_MACHINE in
 	bochs) OPT_CPU=corei7_haswell_4770 ;;
 	qemu) OPT_CPU=max ;;
-	kvm) OPT_CPU=host,+vmx ;;
+	kvm) OPT_CPU=host,+vmx,-la57 ;;
 	esac
 }
 

@@ -24,22 +24,6 @@ qemu_args() {
 	printf '%s\n' -kernel "$kernel" -initrd "$1/initrd" -append "$(kernel_args "$QEMU_KARGS")"
 }
 
-# qemu_kvm_missing KVM_DEVICE CPUINFO NESTED: prints why the machine kvm cannot be had; nothing if
-# it can. The three files are those of the kernel, given by name so that a test can give others.
-qemu_kvm_missing() {
-	if [[ ! -e $1 ]]; then
-		echo "--machine kvm needs /dev/kvm, which this machine does not have"
-	elif [[ ! -r $1 || ! -w $1 ]]; then
-		echo "--machine kvm needs to read and write /dev/kvm, which this user may not"
-	elif ! grep -qw vmx "$2"; then
-		echo "--machine kvm needs VT-x, which this machine's CPU does not show"
-	elif [[ ! -e $3 ]]; then
-		echo "--machine kvm needs the module kvm_intel, which is not loaded here"
-	elif ! grep -q '^[Y1]' "$3"; then
-		echo "--machine kvm needs nested VT-x: load kvm_intel with nested=1"
-	fi
-}
-
 qemu_prepare() {
 	local why
 
@@ -47,7 +31,7 @@ qemu_prepare() {
 	QEMU_VERSION=$(qemu-system-x86_64 --version |
 		sed -n 's/^QEMU emulator version \([0-9.]*\).*/\1/p')
 	[[ $OPT_MACHINE == kvm ]] || return 0
-	why=$(qemu_kvm_missing /dev/kvm /proc/cpuinfo /sys/module/kvm_intel/parameters/nested)
+	why=$(kvm_missing)
 	[[ -z $why ]] || die "$EXIT_NO_GUEST" "$why; --machine bochs and qemu run everywhere"
 }
 
