@@ -26,7 +26,7 @@ One word is a piece of shell text ('a && b'), several words are a command and it
   --add FILE[:GUESTPATH]    brings a host file, and the shared libraries it needs; without GUESTPATH
                             an executable goes to /bin, anything else to /root. May be repeated
   --out DIR                 brings back what the guest writes under /out, and console.log
-  --disk MIB                an empty disk instead, named in the guest's /etc/mercury-vm/disk
+  --disk MIB|FILE           a disk instead, empty or a copy of FILE, named in the guest's /etc/mercury-vm/disk
   --debugger FILE           Bochs's debugger carries out the commands of FILE, the last of which is to be c;
                             its output comes to FILE.out
   --tell S                  S seconds after COMMAND has begun, by this machine's clock, the word "over" is
@@ -100,7 +100,7 @@ option_set() {
 	--timeout) need_number "$@" 1 86400 && OPT_TIMEOUT=$((10#$2)) ;;
 	--add) option_add "$2" ;;
 	--out) OPT_OUT=$2 ;;
-	--disk) need_number "$@" 1 8192 && OPT_DISK=$((10#$2)) ;;
+	--disk) option_disk "$2" ;;
 	--debugger)
 		[[ -r $2 ]] || usage_error "--debugger: there is no file '$2'"
 		OPT_DEBUGGER=$2
@@ -113,6 +113,16 @@ option_set() {
 		;;
 	*) return 1 ;;
 	esac
+}
+
+option_disk() {
+	if [[ -f $1 && -r $1 ]]; then
+		OPT_DISK=$(realpath "$1")
+	else
+		[[ $1 != */* ]] || usage_error "--disk: there is no readable file '$1'"
+		need_number --disk "$1" 1 8192
+		OPT_DISK=$((10#$1))
+	fi
 }
 
 option_add() {

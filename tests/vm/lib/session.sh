@@ -56,6 +56,8 @@ session_prepare() {
 		die "$EXIT_NO_GUEST" "the guest's file system could not be built"
 	if [[ -n $OPT_OUT ]]; then
 		disk_make "$RUN_DIR/disk.img"
+	elif [[ -f $OPT_DISK ]]; then
+		cp --sparse=always --reflink=auto "$OPT_DISK" "$RUN_DIR/disk.img"
 	elif [[ -n $OPT_DISK ]]; then
 		truncate -s "${OPT_DISK}M" "$RUN_DIR/disk.img"
 	fi || die "$EXIT_NO_GUEST" "the guest's disk could not be made"
