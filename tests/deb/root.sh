@@ -4,6 +4,8 @@
 
 # What the packages need, and what looks at them; nothing else.
 readonly ROOT_PACKAGES=dkms,gcc,libc6-dev,libjson-c5,libncursesw6,make,nasm,pkgconf,libelf1,liblz4-1,liblzma5,libzstd1,zlib1g
+# A host that Ansible looks after; control node and host in one.
+readonly HOST_PACKAGES=$ROOT_PACKAGES,ansible-core,kmod,procps,python3-apt,sudo,systemd
 readonly FLAVOURS='cloud-amd64 6.12-cloud-amd64 amd64 rt-amd64 6.12-amd64 6.12-rt-amd64'
 
 # sources: apt's files that name Debian itself, as this machine has them.
@@ -15,9 +17,16 @@ sources() {
 	done
 }
 
-# root_make TO: whole or not at all. Under the lock.
+# root_of PACKAGES: where the Debian with them is.
+root_of() {
+	echo "$CACHE_DIR/deb/root-$(cksum <<< "$1" | tr ' ' -)"
+}
+
+# root_make PACKAGES: whole or not at all. Under the lock.
 root_make() {
-	local to=$1 suite files
+	local to suite files
+
+	to=$(root_of "$1")
 
 	[[ -d $to ]] && return
 	need mmdebstrap mmdebstrap
@@ -27,7 +36,7 @@ root_make() {
 	say "making a Debian $suite to install into"
 	mkdir -p "$(dirname "$to")"
 	rm -rf "$to.new"
-	mmdebstrap --quiet --variant=apt --include="$ROOT_PACKAGES" "$suite" "$to.new" \
+	mmdebstrap --quiet --variant=apt --include="$1" "$suite" "$to.new" \
 		"${files[@]}" > "$to.log" 2>&1 || {
 		say "it cannot be made: $(grep -m 1 '^E' "$to.log" || tail -n 1 "$to.log")"
 		return 1
@@ -83,10 +92,10 @@ headers_make() {
 # root_prepare: sets ROOT, HEADERS and RELEASES.
 # shellcheck disable=SC2034 # read by whoever sources this
 root_prepare() {
-	ROOT=$CACHE_DIR/deb/root-$(cksum <<< "$ROOT_PACKAGES" | tr ' ' -)
+	ROOT=$(root_of "$ROOT_PACKAGES")
 	HEADERS=$CACHE_DIR/deb/headers
 	mkdir -p "$CACHE_DIR/deb"
-	with_lock "$CACHE_DIR/deb/.lock" root_make "$ROOT" || return 1
+	with_lock "$CACHE_DIR/deb/.lock" root_make "$ROOT_PACKAGES" || return 1
 	with_lock "$CACHE_DIR/deb/.lock" headers_make "$HEADERS" || return 1
 	mapfile -t RELEASES < "$HEADERS/releases"
 }

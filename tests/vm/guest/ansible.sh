@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# ansible.sh: the Ansible role on this machine, which it installs on, switches and cleans up. The host is the
+# Debian on the disk (tests/deb/image), by chroot: its packages, its Ansible, this kernel and its modules.
+# Needs hv.
+set -u
+
+# shellcheck source=SCRIPTDIR/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+HOST=/host
+
+enter() {
+	chroot "$HOST" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+		ANSIBLE_NOCOLOR=1 ANSIBLE_PIPELINING=1 ANSIBLE_LOCALHOST_WARNING=0 "$@"
+}
+
+# play TEXT MODE [OPTION...]: the rollout goes through; $WORK/play has what it says.
+play() {
+	play_text=$1 play_mode=$2
+	shift 2
+	if enter ansible-playbook -i localhost, -c local /mercury/rollout.yml \
+		-e ansible_python_interpreter=/usr/bin/python3 -e @/root/packages.json \
+		-e "mercury_mode=$play_mode" "$@" > "$WORK/play" 2>&1; then
+		ok "$play_text"
+	else
+		not_ok "$play_text" "$(tail -n 40 "$WORK/play")"
+	fi
+	echo "# $(grep -E '^localhost +:' "$WORK/play")"
+}
+
+# changed: tasks of the last play that changed something.
+changed() {
+	sed -n 's/^localhost .* changed=\([0-9]*\).*/\1/p' "$WORK/play"
+}
+
+installed() {
+	# shellcheck disable=SC2016 # dpkg-query's
+	enter dpkg-query -W -f '${Package} ${db:Status-Status}\n' 'mercury*' 'libmercury0' 2> /dev/null |
+		sed -n 's/ installed$//p' | sort | tr '\n' ' '
+}
+
+mkdir -p $HOST
+mount -t ext4 "$(cat /etc/mercury-vm/disk)" $HOST || exit 1
+for dir in proc sys dev; do mount --rbind /$dir $HOST/$dir || exit 1; done
+mount -t tmpfs tmpfs $HOST/run
+mkdir -p $HOST/usr/lib/modules
+mount --bind /lib/modules $HOST/usr/lib/modules || exit 1
+# What apt knows of Debian is fresh: there is no network.
+touch $HOST/var/lib/apt/lists
+# Headers: DKMS has nothing to build, for the module is there. In ring 1, for Python takes an hour in Bochs.
+(cd $HOST/mercury && for deb in libmercury0_* mercury_* mercury-dkms_*; do echo "/mercury/$deb"; done) |
+	sed 's/.*/"&"/' | tr '\n' ',' |
+	sed 's/^\(.*\),$/{"mercury_packages": [\1], "mercury_headers": "make", "mercury_parameters": "backend=ring1"}/' > $HOST/root/packages.json
+
+play "check mode: goes through" virtual --check
+is "and installs nothing" "$(installed)" ""
+succeeds "and loads nothing" test ! -e $PROC
+
+play "virtual" virtual -e mercury_at_boot=true
+is "the packages are there" "$(installed)" "libmercury0 mercury mercury-dkms "
+succeeds "every CPU is a guest" hv --expect virtual
+is "it reports the mode" "$(grep -c '"mode": *"virtual"\|"mode.": *."virtual' "$WORK/play")" 1
+is "and will be so at each boot" "$(enter systemctl is-enabled mercury-mode@virtual.service 2>&1)" enabled
+switches=$(field switches)
+play "virtual again" virtual -e mercury_at_boot=true
+is "changes nothing" "$(changed)" 0
+play "check mode: to native" native --check
+is "says what it would do" "$(grep -c "would go from virtual to native" "$WORK/play")" 1
+succeeds "leaves every CPU a guest" hv --expect virtual
+is "nothing was switched meanwhile" "$(field switches)" "$switches"
+play "native" native
+succeeds "every CPU is native" hv --expect native
+is "and stays so at boot" "$(enter systemctl is-enabled mercury-mode@virtual.service 2>&1)" disabled
+
+play "absent" absent
+is "the packages are gone" "$(installed)" ""
+succeeds "and the module" test ! -e $PROC
+is "and what the role wrote" "$(ls $HOST/etc/modprobe.d/mercury.conf $HOST/var/cache/mercury-* 2> /dev/null)" ""
+succeeds "every CPU is native" hv --expect native
+finish
