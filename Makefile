@@ -21,6 +21,7 @@
 #	make install		module, command and library; DESTDIR, PREFIX (/usr/local), KDIR
 #	make deb		Debian packages, in build/deb; make test-deb installs and removes them
 #	make format		lay out all C as .clang-format says
+#	make transcript		make run, and its output into README.md
 #	make feature-table	docs/features.md from arch/x86/vmx/feature.h
 
 MAKEFLAGS += --no-builtin-rules
@@ -45,7 +46,7 @@ KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/gener
 .PHONY: all image module tools install install-module install-source \
 	deb install-deps run test test-long test-deb test-crash bench bench-docs bench-switch bench-check \
 	bench-steps bench-ring1 soak \
-	unit lint format feature-table clean
+	unit lint format feature-table transcript clean
 
 all: module
 
@@ -169,6 +170,11 @@ run: install-deps
 		--kernel $(RUN_KERNEL) --smp $(RUN_SMP) \
 		$(addprefix --add build/guest/,workload hv storm) \
 		--add tests/vm/guest/lib.sh --add tests/vm/guest/demo.sh -- sh /root/demo.sh
+
+# The kept output is a whole one of a run that succeeded.
+transcript:
+	$(Q)$(MAKE) -s run 2>&1 | docs/transcript --keep
+	$(Q)docs/generate
 
 test: install-deps
 	$(Q)MACHINE=$(MACHINE) tests/run

@@ -5,7 +5,7 @@ set -u
 # shellcheck source=lib/check.sh
 . "$(dirname "$0")/lib/check.sh"
 
-bash docs/generate --check "$PWD" 2>&1 | check "what is generated in docs/ is the code's"
+bash docs/generate --check "$PWD" 2>&1 | check "what is generated in the documents is up to date"
 
 name="docs/benchmarks.md and the figures of README.md are those of the kept results"
 if need jq jq "$name"; then
@@ -17,6 +17,10 @@ for file in *.md docs/*.md; do
 		[[ -e $(dirname "$file")/${link#](} ]] || echo "$file:$line: there is no ${link#](}"
 	done
 done | check "documents link to what there is"
+
+for file in docs/*.md; do
+	grep -qF "]($file" README.md || echo "$file"
+done | check "README.md links to every document"
 
 # Paths below our folders; those with an upper-case letter stand for any, others are the kernel's.
 path='(?<![\w/.$}-])(arch|src|include|module|tests|tools|docs)/[\w./*-]*[\w/*](?![\w./*{$-])'

@@ -110,7 +110,7 @@ run sysctl mercury.mode=virtual || give_up
 run hv --expect virtual
 checkpoint 2
 run sysctl mercury.status
-run grep -E '^(exits|traps)' /proc/mercury
+run grep -e ^exits -e ^traps /proc/mercury
 
 heading "Take it away again"
 run sysctl mercury.mode=native || give_up
@@ -118,7 +118,7 @@ run hv --expect native
 checkpoint 3
 
 heading "What each direction cost, per CPU"
-run grep -E '^(switches|enter|leave)' /proc/mercury
+run grep -e ^switches -e ^enter -e ^leave /proc/mercury
 
 heading "What the workload did meanwhile"
 echo "# kill \$!; wait \$!"
