@@ -13,7 +13,7 @@ const struct command commands[] = {
 	{ "native", "", "take it away again", false, command_native },
 	{ "check", "", "can this machine do it? If not: why, and what to do", false,
 	  command_check },
-	{ "top", "", "the same, live", false, command_top },
+	{ "top", "", "the status, live", false, command_top },
 	{ "bench", "", "switch to and fro, and say what it costs", true, command_bench },
 	{ "calibrate", "[FILE]", "measure what each event of a switch costs, for predictions",
 	  false, command_calibrate },
