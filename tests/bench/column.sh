@@ -15,6 +15,14 @@ if [ "$parameters" != none ]; then
 	# Native is what it is after it has been virtual.
 	sysctl -q -w mercury.mode=virtual && sysctl -q -w "mercury.mode=$mode" || exit
 fi
+case $parameters in
+*patch=1*)
+	grep -q '^patched: [1-9]' /proc/mercury || {
+		echo "column: the kernel's code is not patched: $(grep '^patched' /proc/mercury); mercury-sites makes its table" >&2
+		exit 1
+	}
+	;;
+esac
 sh "$(dirname "$0")/rows.sh" "$@"
 [ "$parameters" = none ] || [ "$(cat /proc/sys/mercury/mode)" = "$mode" ] || {
 	echo "column: the mode is not $mode any more; see dmesg" >&2
