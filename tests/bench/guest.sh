@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# guest.sh: the first process of the peer's guest: runs the rows that the kernel's command line names, on its
-# serial port, and ends the machine.
+# guest.sh: the first process of the peer's guest: runs rows.sh with the words that the kernel's command line
+# has behind rows=, on its serial port, and ends the machine.
 set -u
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
@@ -16,5 +16,5 @@ stty -echo
 ip link set lo up
 words=$(sed -n 's/.*rows=\([^ ]*\).*/\1/p' /proc/cmdline | tr , ' ')
 # shellcheck disable=SC2086 # words
-MEASURE_ASK=/dev/ttyS0 sh /rows/rows.sh "${words%% *}" 2 ${words#* }
+MEASURE_ASK=/dev/ttyS0 sh /rows/rows.sh $words
 reboot -f
