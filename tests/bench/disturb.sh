@@ -13,15 +13,16 @@ late() {
 	awk -v phase="$1" '
 		# Numbers that begin with zeros are octal to some.
 		/^[0-9]/ { sub(/^0+/, "", $1); sub(/^0+/, "", $2) }
-		$1 !~ /^#/ && $2 != "" && NF == 2 { value[++n] = $1 + 0; count[n] = $2 + 0; all += $2 }
-		/^# Histogram Overflows/ { sub(/^0+/, "", $4); overflows = $4 + 0 }
+		$1 !~ /^#/ && $2 != "" && NF == 2 { value[++n] = $1 + 0; count[n] = $2 + 0 }
+		/^# Total/ { sub(/^0+/, "", $3); all = $3 + 0 }
+		/^# Max Latencies/ { sub(/^0+/, "", $4); max = $4 + 0 }
 		END {
 			for (i = 1; i <= n; i++) {
 				seen += count[i]
 				if (median == "" && seen * 2 >= all) median = value[i]
 				if (p99 == "" && seen * 100 >= all * 99) p99 = value[i]
 			}
-			print "late", phase, all, median, p99, overflows ? ">20000" : value[n]
+			print "late", phase, all, median, p99, max
 		}' /tmp/late
 }
 
