@@ -45,11 +45,13 @@ def rows_table($figure): $names | map(select(.[1] == $figure)) | map(.[0] as $ro
 
 def exits_table: $names | map(.[0] as $row | of("vmx"; $row) as $v | of("plain"; $row) as $p | of("kvm"; $row) as $k |
 	select($v and $p) |
-	[.[2], ($v | exits | thousands), (if $k then $k | exits | thousands else "" end),
+	[.[2], ($v | exits | thousands)] +
+	(["ring1", "ring1-patched"] | map(of(.; $row) | if . then exits | thousands else "" end)) +
+	[(if $k then $k | exits | thousands else "" end),
 	 (if $k then $k.exits | to_entries | sort_by(-.value) | .[:3] | map("\(.key) \(.value)") | join(", ") else "" end),
 	 ([range(3) as $i | ($v | exits) * $exit_cycles[$i] /
 		($p.instructions * ($p.operations // 1) * weight("instruction")[$i]) * 100 | fixed(1)] | join(" / "))]) |
-	table(["row", "exits, virtual with EPT", "exits, KVM guest", "most of them", "predicted for silicon, EPT: % longer, low / mid / high"]);
+	table(["row", "exits, virtual with EPT", "traps, ring 1", "traps, ring 1 patched", "exits, KVM guest", "most of them", "predicted for silicon, EPT: % longer, low / mid / high"]);
 
 def window_table: ["enter", "leave"] | map(. as $way | window($way) as $w | ($w | predicted | sum($way | exit_hardware)) as $warm |
 	[if $way == "enter" then "native to virtual" else "virtual to native" end,
@@ -96,9 +98,9 @@ def levers_table: (weight("vmwrite") | map(. * vmwrites("load"))) as $saved |
 	table(["lever", "without", "with"]);
 
 def late_table: $switch.late | map(select(.phase)) | map(. as $l |
-	[(.cpus | tostring), .phase, (.wakes | thousands), (.median_us | tostring), (.p99_us | tostring), (.max_us | tostring),
+	[(.cpus | tostring), .phase, (.wakes | thousands), ((.median_us, .p99_us, .max_us) | . * 50 | thousands),
 	 ($switch.late | map(select(.during == $l.phase and .cpus == $l.cpus) | .times)[0] // "" | tostring)]) |
-	table(["CPUs", "meanwhile", "wake-ups", "median late, us of the emulator", "99 %", "most", "how often"]);
+	table(["CPUs", "meanwhile", "wake-ups", "median late, ticks", "99 %", "most", "how often"]);
 
 def from: "\(.machine); Linux \(.kernel); commit \(.commit // (.commits | [.[]] | unique | join(", ")))";
 # Bars: a row for each benchmark, a column for each way; ? where there is none.

@@ -23,8 +23,9 @@ if (name eq "figure2" || name eq "figure3") {
 	set xtics rotate by -30
 	set ylabel "instructions, plain Linux = 100"
 	set logscale y
-	set yrange [80:*]
-	set ytics (100, 200, 500, 1000, 2000, 5000)
+	set yrange [50:*]
+	set autoscale noextend
+	set ytics (50, 75, 100, 110, 125, 150, 200, 300, 500, 1000, 2000, 5000)
 	set rmargin 10
 	set key outside top center horizontal
 	plot for [i = 1:7] data using (column(i + 1)):xtic(1) title title[i] linecolor rgb colour[i]
