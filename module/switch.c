@@ -83,6 +83,10 @@ static void give_back(struct switch_cpu *s)
 	if (s->owns_vmxe)
 		cr4_update_irqsoff(0, X86_CR4_VMXE);
 	s->owns_vmxe = false;
+}
+
+static void tell_left(void)
+{
 	if (mercury_chosen()->left)
 		mercury_chosen()->left();
 }
@@ -122,10 +126,12 @@ static void enter(void *unused)
 	spent += rdtsc_ordered() - start;
 	mercury_state_after("enter");
 	s->entered = !s->error;
-	if (s->error)
-		give_back(s);
-	else
+	if (!s->error) {
 		account(s, MERCURY_VIRTUAL, spent);
+		return;
+	}
+	give_back(s);
+	tell_left();
 }
 
 static void leave(void *unused)
@@ -138,6 +144,7 @@ static void leave(void *unused)
 	/* A CPU that went native by itself only gives back what it took. */
 	if (!is_virtual_here()) {
 		give_back(s);
+		tell_left();
 		return;
 	}
 	mercury_state_before();
@@ -151,6 +158,7 @@ static void leave(void *unused)
 	start = rdtsc_ordered();
 	give_back(s);
 	account(s, MERCURY_NATIVE, spent + rdtsc_ordered() - start);
+	tell_left();
 }
 
 /* The VMM cannot take a CPU native while it is in user space: it asks by an NMI. */
