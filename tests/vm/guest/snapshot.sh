@@ -27,11 +27,12 @@ hold() {
 	until grep -q . "$WORK/held"; do sleep 0.1; done
 }
 
+# release: its last word in $held. Not in a subshell, whose child it would not be.
 release() {
 	echo >&3
 	exec 3>&-
 	wait "$holder"
-	tail -n 1 "$WORK/held"
+	held=$(tail -n 1 "$WORK/held")
 }
 
 # left_by WHAT: nothing. Tables are dropped when all is thawed.
@@ -108,7 +109,8 @@ if [ "$(nproc)" -gt 1 ]; then
 	like "no CPU goes meanwhile" "$( (echo 0 > /sys/devices/system/cpu/cpu1/online) 2>&1)" "*busy*"
 fi
 succeeds "nor the module" sh -c "! rmmod mercury_vmx"
-is "a snapshot that is held" "$(release)" read
+release
+is "a snapshot that is held" "$held" read
 left_by "what was refused meanwhile"
 hold
 kill -9 "$holder"
@@ -119,7 +121,8 @@ hold
 succeeds "the mode changes meanwhile" set_mode native
 left_by "a change of the mode"
 is "none is taken any more" "$(field snapshot)" none
-is "and ends it" "$(release)" ECANCELED
+release
+is "and ends it" "$held" ECANCELED
 succeeds "every CPU is native then" hv --expect native
 
 if [ "$disk" ]; then
