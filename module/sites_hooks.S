@@ -228,9 +228,11 @@ SYM_INNER_LABEL(mercury_cave_user_entry, SYM_L_GLOBAL)
 
 /*
  * IRETQ to where the privilege is the same: with ring 1's selectors it does not trap. The AC of
- * mercury_hook_kernel_entry has done its work: SMAP is off.
+ * mercury_hook_kernel_entry has done its work: SMAP is off. A CPU that comes up natively must not have it either:
+ * setup_smap() is a BUG then.
  */
 SYM_INNER_LABEL(mercury_cave_kernel_return, SYM_L_GLOBAL)
+	andl	$~X86_EFLAGS_AC, 16(%rsp)
 	pushq	%rax
 	movl	%cs, %eax
 	testb	$3, %al
@@ -238,7 +240,6 @@ SYM_INNER_LABEL(mercury_cave_kernel_return, SYM_L_GLOBAL)
 	jz	.Lnative_return
 	movb	$MERCURY_RING1_CS, 8(%rsp)	/* the rest is 0 in Linux's selectors too */
 	movb	$MERCURY_RING1_SS, 32(%rsp)
-	andl	$~X86_EFLAGS_AC, 16(%rsp)
 	iretq
 .Lnative_return:
 	CAVE_HOLE mercury_cave_kernel_return_native_to
