@@ -68,6 +68,9 @@ _Static_assert(__builtin_offsetof(struct tss64, io_map_base) == 102, "I/O map ba
 
 #define TSS64_LIMIT			(sizeof(struct tss64) - 1)
 
+/* The last byte of the gate of vector 255. */
+#define IDT_LIMIT			(256 * sizeof(struct idt_gate) - 1)
+
 /* System types with S = 0 in IA-32e mode. SDM vol. 3, 3.5, System Descriptor Types */
 enum system_segment_type {
 	SEGMENT_TYPE_LDT		= 2,

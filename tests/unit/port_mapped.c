@@ -3,16 +3,20 @@
  * The vote's look at the transition root. Rule: "At every instruction boundary the loaded IDT, GDT,
  * TSS and IST stacks are mapped by the loaded CR3" - and all else that the way back touches.
  */
+#include <sys/mman.h>
+
 #include "unit.h"
 
 #include "call.h"
 #include "fake.h"
 #include "native/mapped.h"
 #include "native/native.h"
+#include "x86/paging.h"
 #include "x86/segment.h"
 #include "x86/vector.h"
 
 #define NOWHERE UINT64_C(0x400000000000)
+#define MAPPED_END UINT64_C(0x308000000000) /* of Linux's root                                    */
 
 static struct state state;
 
@@ -82,8 +86,24 @@ static void tables_are_named(void **unused)
 	s.idtr.base = NOWHERE;
 	assert_string_equal(native_unmapped(cpu, &s, &where), "the IDT");
 	s = state;
-	s.idtr.base = UINT64_C(0x308000000000) - 0x10;
+	s.idtr.base = MAPPED_END - 0x10;
 	assert_string_equal(native_unmapped(cpu, &s, &where), "the end of the IDT");
+}
+
+/* VM exits set the limit to 0xffff, and KVM leaves it so: what lies behind the last gate is not asked. */
+static void idt_limit_of_a_vm_exit(void **unused)
+{
+	void *idt = mmap((void *)(MAPPED_END - PAGE_4K), PAGE_4K, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	struct state s = state;
+	uint64_t where;
+
+	(void)unused;
+	assert_ptr_equal(idt, (void *)(MAPPED_END - PAGE_4K));
+	s.idtr.base = MAPPED_END - PAGE_4K;
+	s.idtr.limit = 0xffff;
+	assert_null(native_unmapped(fake_vmm_cpu(), &s, &where));
+	assert_int_equal(munmap(idt, PAGE_4K), 0);
 }
 
 /* Only events that come at any instruction need their stacks. */
@@ -114,6 +134,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(all_is_there, captured),
 	cmocka_unit_test_setup(each_need_is_named, captured),
 	cmocka_unit_test_setup(tables_are_named, captured),
+	cmocka_unit_test_setup(idt_limit_of_a_vm_exit, captured),
 	cmocka_unit_test_setup(ist_stacks_by_vector, captured),
 };
 

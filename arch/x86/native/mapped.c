@@ -108,13 +108,19 @@ bool identity_return_mapped(struct cpu *cpu, const struct state *s, uint64_t tai
 	       walk(cpu->root_pa, tail, read_physical, cpu, &r) && r.pa == tail && r.executable;
 }
 
+/* A limit may lie behind the last gate: VM exits set 0xffff, and KVM leaves it so. */
+static uint64_t last_of_idt(const struct state *s)
+{
+	return s->idtr.base + (s->idtr.limit < IDT_LIMIT ? s->idtr.limit : IDT_LIMIT);
+}
+
 const char *native_unmapped(struct cpu *cpu, const struct state *s, uint64_t *where)
 {
 	const struct need needs[] = {
 		{ "the GDT", s->gdtr.base, false, false },
 		{ "the end of the GDT", s->gdtr.base + s->gdtr.limit, false, false },
 		{ "the IDT", s->idtr.base, false, false },
-		{ "the end of the IDT", s->idtr.base + s->idtr.limit, false, false },
+		{ "the end of the IDT", last_of_idt(s), false, false },
 		{ "the TSS", s->tr.base, false, false },
 		{ "the end of the TSS", s->tr.base + TSS64_LIMIT, false, false },
 	};
