@@ -20,6 +20,11 @@
 
 extern const char ring1_entries[]; /* entry.asm */
 
+/* The code's own table of fixups; named by the linker. */
+extern const struct {
+	uint64_t fault, resume;
+} __start_walk_fixups[], __stop_walk_fixups[];
+
 struct ring1_walk ring1_walk;
 gregset_t walk_registers;
 
@@ -128,16 +133,18 @@ static bool called_c(greg_t *regs)
 	struct ring1_frame *frame = (struct ring1_frame *)regs[REG_RDI];
 	uint64_t rip = (uint64_t)regs[REG_RIP], result = UINT64_C(0xdead0000dead0000);
 
-	if (rip == (uint64_t)ring1_trap)
+	if (rip == (uint64_t)ring1_trap) {
+		ring1_walk.traps++;
 		ring1_trap(frame);
-	else if (rip == (uint64_t)ring1_deliver_pending)
+	} else if (rip == (uint64_t)ring1_deliver_pending) {
 		ring1_deliver_pending(frame);
-	else if (rip == (uint64_t)ring1_root_trap)
+	} else if (rip == (uint64_t)ring1_root_trap) {
 		result = (uint64_t)ring1_root_trap(frame);
-	else if (rip == (uint64_t)ring1_event)
+	} else if (rip == (uint64_t)ring1_event) {
 		result = (uint64_t)ring1_event(frame);
-	else
+	} else {
 		return false;
+	}
 	if (regs[REG_RSP] % 16 != 8) {
 		end(regs, "C was called on a stack that is not aligned");
 		return true;
@@ -188,6 +195,16 @@ static void cr3_to_rax(greg_t *regs)
 	regs[REG_RAX] = (greg_t)insn_read_cr3();
 }
 
+static void cr2_to_rax(greg_t *regs)
+{
+	regs[REG_RAX] = (greg_t)insn_read_cr2();
+}
+
+static void cr3_from_rax(greg_t *regs)
+{
+	insn_write_cr3((uint64_t)regs[REG_RAX]);
+}
+
 static void cr3_from_rsp(greg_t *regs)
 {
 	insn_write_cr3((uint64_t)regs[REG_RSP]);
@@ -213,6 +230,8 @@ static const struct {
 	{ { 0xf3, 0x48, 0x0f, 0xae, 0xdf }, 5, 5, write_gs_base },
 	{ { 0x0f, 0x20, 0xdc }, 3, 3, cr3_to_rsp },
 	{ { 0x0f, 0x20, 0xd8 }, 3, 3, cr3_to_rax },
+	{ { 0x0f, 0x20, 0xd0 }, 3, 3, cr2_to_rax },
+	{ { 0x0f, 0x22, 0xd8 }, 3, 3, cr3_from_rax },
 	{ { 0x0f, 0x22, 0xdc }, 3, 3, cr3_from_rsp },
 	{ { 0x0f, 0x22, 0xdf }, 3, 3, cr3_from_rdi },
 	{ { 0x0f, 0x00, 0x2d }, 3, 7, NULL }, /* VERW of a selector of Linux's */
@@ -302,7 +321,14 @@ static void faulted(greg_t *regs)
 {
 	static char problem[80];
 	const uint8_t *code = (const uint8_t *)regs[REG_RIP];
+	size_t i;
 
+	for (i = 0; &__start_walk_fixups[i] < __stop_walk_fixups; i++) {
+		if (__start_walk_fixups[i].fault != (uint64_t)regs[REG_RIP])
+			continue;
+		regs[REG_RIP] = (greg_t)__start_walk_fixups[i].resume;
+		return;
+	}
 	snprintf(problem, sizeof(problem), "%02x %02x %02x %02x %02x %02x %02x faulted, RSP %llx",
 		 code[0], code[1], code[2], code[3], code[4], code[5], code[6], regs[REG_RSP]);
 	end(regs, problem);
@@ -341,6 +367,7 @@ void walk_go(void)
 	ring1_walk.instructions = 0;
 	ring1_walk.problem = NULL;
 	ring1_walk.is_over = false;
+	ring1_walk.traps = 0;
 	ring1_walk.by_sysret = false;
 	assert_int_equal(sigaltstack(&alternate, NULL), 0);
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)

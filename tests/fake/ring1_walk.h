@@ -29,8 +29,9 @@ struct ring1_walk {
 
 	unsigned int events; /* that came */
 	uint64_t event_rip[WALK_EVENTS];
-	int instructions; /* since the last one */
-	bool is_over;     /* by IRETQ or SYSRET to `end`                                          */
+	int instructions;   /* since the last one */
+	unsigned int traps; /* that ring1_trap() was called for                                   */
+	bool is_over; /* by IRETQ or SYSRET to `end`                                          */
 	bool by_sysret;
 	struct ring1_iret end;
 	const char *problem;

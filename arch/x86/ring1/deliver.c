@@ -71,6 +71,11 @@ static bool push(struct cpu *cpu, struct ring1_frame *f, unsigned int vector, ui
 	return true;
 }
 
+static bool is_interrupt_gate(const struct idt_gate *gate)
+{
+	return (gate->access & SEGMENT_AR_TYPE) == SEGMENT_TYPE_INTERRUPT_GATE;
+}
+
 static void go_to_handler(struct ring1_frame *f, const struct idt_gate *gate)
 {
 	f->rip = gate->offset_15_0 | (uint64_t)gate->offset_31_16 << 16 |
@@ -80,8 +85,15 @@ static void go_to_handler(struct ring1_frame *f, const struct idt_gate *gate)
 	f->ss = RING1_SS;
 	f->rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_IOPL);
 	f->rflags |= RING1_IOPL;
-	if ((gate->access & SEGMENT_AR_TYPE) == SEGMENT_TYPE_INTERRUPT_GATE)
+	if (is_interrupt_gate(gate))
 		f->rflags &= ~(uint64_t)RFLAGS_IF;
+}
+
+/* page_fault.asm knows no IST and no trap gate. */
+static void note_page_fault(struct cpu *cpu, const struct idt_gate *gate, uint64_t handler)
+{
+	if (is_interrupt_gate(gate) && !(gate->ist & 7))
+		ring1_cpu(cpu)->page_fault = (struct ring1_page_fault){ *gate, handler };
 }
 
 static bool deliver(struct cpu *cpu, struct ring1_frame *f, unsigned int vector,
@@ -93,6 +105,8 @@ static bool deliver(struct cpu *cpu, struct ring1_frame *f, unsigned int vector,
 	if (!read_gate(cpu, vector, &gate) || !push(cpu, f, vector, error_code, &gate))
 		return false;
 	go_to_handler(f, &gate);
+	if (vector == VECTOR_PF)
+		note_page_fault(cpu, &gate, f->rip);
 	if (swapped) {
 		insn_swapgs();
 		ring1_load_kernel_cr3(cpu);

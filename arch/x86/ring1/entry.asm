@@ -12,6 +12,7 @@ default rel
 %include "constants.inc"
 
 extern ring1_trap
+extern ring1_page_fault
 extern ring1_deliver_pending
 extern ring1_root_trap
 extern ring1_event
@@ -76,6 +77,9 @@ ring1_common:
 	mov	rdi, rsp
 	test	byte [rsp + RING1_FRAME_CS], 3
 	jz	ring1_root
+	cmp	byte [rsp + RING1_FRAME_VECTOR], VECTOR_PF
+	je	ring1_page_fault
+global ring1_linux:function hidden
 ring1_linux:
 	sub	rsp, 8				; calls find the stack aligned
 	call	ring1_trap

@@ -73,6 +73,12 @@ struct ring1_fault {
 	uint64_t vector, error_code, address; /* the address of a page fault                      */
 };
 
+/* The gate of page faults that was gone through last, as it lies in Linux's IDT, and where it leads. */
+struct ring1_page_fault {
+	struct idt_gate gate;
+	uint64_t handler;
+};
+
 /* One CPU's own, a page in its slot (MERCURY_CPU_RING1); the stubs before it reach it by RIP. */
 struct ring1_cpu {
 	/* Where SYSCALL and SYSENTER go on; rip is what Linux believes is in the MSR. */
@@ -91,6 +97,7 @@ struct ring1_cpu {
 	uint64_t monitored; /* address of the last MONITOR, and what was there                 */
 	uint64_t monitored_value;
 	struct ring1_fault fault;
+	struct ring1_page_fault page_fault;
 	uint64_t roots[RING1_ROOTS]; /* page tables seen to hold the window                       */
 	struct ring1_frame enter; /* how Linux begins at CPL 1                                    */
 	struct tss64 tss;
