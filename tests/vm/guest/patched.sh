@@ -18,9 +18,14 @@ with() {
 	modprobe mercury-vmx backend=ring1 verify=1 "$@" && set_mode virtual
 }
 
+# without: native, with the code as it was before each enter of this load, and unloaded.
 # shellcheck disable=SC2317
 without() {
-	set_mode native && rmmod mercury_vmx
+	set_mode native || return 1
+	case $(field "code check") in
+	"" | "equal in "*) rmmod mercury_vmx ;;
+	*) field "code check" && return 1 ;;
+	esac
 }
 
 patched() {
