@@ -47,17 +47,31 @@ static struct {
 
 /* --- Begin and end ------------------------------------------------------------------------------ */
 
-static void thaw_here(void *unused)
+/* Bit by bit: interrupts are off while the VMM is at it. */
+static void thaw(void)
 {
-	mercury_call(MERCURY_CALL_THAW, 0, 0);
+	unsigned long flags;
+	u64 error;
+
+	do {
+		local_irq_save(flags);
+		error = mercury_call(MERCURY_CALL_THAW, 0, 0);
+		local_irq_restore(flags);
+		cond_resched();
+	} while (!error && READ_ONCE(mercury_snapshot()->is_frozen));
 }
 
-/* All thaw and flush. False: a CPU that has not may still use a table; they wait for the next snapshot. */
-static bool thaw_all(void)
+static void flush_here(void *unused)
+{
+	mercury_call(MERCURY_CALL_FLUSH, 0, 0);
+}
+
+/* All flush. False: a CPU that has not may still use a table; they wait for the next snapshot. */
+static bool flush_all(void)
 {
 	static struct cpumask silent;
 
-	mercury_each_cpu(thaw_here, &silent);
+	mercury_each_cpu(flush_here, &silent);
 	if (!cpumask_empty(&silent))
 		return false;
 	mercury_call_on(cpumask_first(cpu_online_mask), MERCURY_CALL_RECLAIM, 0, 0);
@@ -81,7 +95,8 @@ static void end_locked(void)
 	if (!snapshot.runs)
 		return;
 	WRITE_ONCE(mercury_snapshot()->phase, MERCURY_SNAPSHOT_NONE);
-	if (thaw_all() && mercury_tables_take_back() && !(thaw_all() && all_virtual()))
+	thaw();
+	if (flush_all() && mercury_tables_take_back() && !(flush_all() && all_virtual()))
 		mercury_tables_keep();
 	snapshot.runs = false;
 	trace_mercury_snapshot_end(mercury_snapshot()->faults, mercury_snapshot()->kept);

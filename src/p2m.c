@@ -415,9 +415,21 @@ static bool is_uniform(const struct p2m *p2m, const uint64_t *table, uint32_t or
 	return !(whole->mfn & (p2m_pages_of(whole->order) - 1));
 }
 
-bool p2m_collapse_entry(struct p2m *p2m, uint64_t *entry, uint32_t order)
+bool p2m_collapse_table(struct p2m *p2m, uint64_t *entry, uint32_t order)
 {
+	uint64_t *table = p2m_table_of(p2m, *entry, order);
 	struct p2m_page whole;
+
+	if (!is_uniform(p2m, table, order - ORDER_STEP, &whole))
+		return false;
+	p2m_write_entry(entry, p2m->format->make_leaf(&whole));
+	pool_retire(table);
+	return true;
+}
+
+/* Collapse the table that `entry` of level `order` points to, its own tables first. */
+static bool collapse_entry(struct p2m *p2m, uint64_t *entry, uint32_t order)
+{
 	uint64_t *table;
 	int i;
 
@@ -427,12 +439,8 @@ bool p2m_collapse_entry(struct p2m *p2m, uint64_t *entry, uint32_t order)
 		return true;
 	table = p2m_table_of(p2m, *entry, order);
 	for (i = 0; order > P2M_ORDER_2M && i < P2M_ENTRIES; i++)
-		p2m_collapse_entry(p2m, &table[i], order - ORDER_STEP);
-	if (!is_uniform(p2m, table, order - ORDER_STEP, &whole))
-		return false;
-	p2m_write_entry(entry, p2m->format->make_leaf(&whole));
-	pool_retire(table);
-	return true;
+		collapse_entry(p2m, &table[i], order - ORDER_STEP);
+	return p2m_collapse_table(p2m, entry, order);
 }
 
 bool p2m_collapse(struct p2m *p2m, uint64_t gfn, uint32_t order)
@@ -453,7 +461,7 @@ bool p2m_collapse(struct p2m *p2m, uint64_t gfn, uint32_t order)
 	if (at >= order)
 		done = at == order && p2m->format->is_present(*entry);
 	else if (!descend(p2m, gfn, order, &entry))
-		done = p2m_collapse_entry(p2m, entry, order);
+		done = collapse_entry(p2m, entry, order);
 	p2m_unlock(p2m);
 	return done;
 }

@@ -43,14 +43,21 @@ static bool claim(struct p2m *p2m, uint64_t *entry, uint64_t *value)
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-/* A frozen table: what it points to, frozen instead. A large leaf: split, its pages frozen. */
+/*
+ * A frozen table: what it points to, frozen instead. A large leaf: split, its pages frozen; or if nobody
+ * asks for its pages, thawed.
+ */
 static enum mercury_error push_down(struct p2m *p2m, uint64_t *entry, uint64_t value,
-				    uint32_t order)
+				    uint32_t order, bool whole)
 {
 	uint64_t *table;
 
 	if (!p2m->format->is_leaf(value, order)) {
 		freeze_all(p2m, p2m_table_of(p2m, value, order));
+		p2m_write_entry(entry, p2m->format->thaw(value));
+		return MERCURY_E_OK;
+	}
+	if (whole) {
 		p2m_write_entry(entry, p2m->format->thaw(value));
 		return MERCURY_E_OK;
 	}
@@ -64,7 +71,7 @@ static void first_write_to(struct p2m *p2m, uint64_t *entry, uint64_t value, uin
 			   enum p2m_first_write (*first_write)(uint64_t gfn, void *data),
 			   void *data)
 {
-	bool thaw = first_write(gfn, data) == P2M_THAW;
+	bool thaw = !first_write || first_write(gfn, data) == P2M_THAW;
 
 	p2m_write_entry(entry, thaw ? p2m->format->thaw(value) : value);
 }
@@ -94,7 +101,7 @@ bool p2m_thaw_write(struct p2m *p2m, uint64_t gfn,
 				first_write_to(p2m, entry, value, gfn, first_write, data);
 				break;
 			}
-			*error = push_down(p2m, entry, value, order);
+			*error = push_down(p2m, entry, value, order, !first_write);
 			continue;
 		}
 		if (p2m->format->is_leaf(value, order))
@@ -106,31 +113,63 @@ bool p2m_thaw_write(struct p2m *p2m, uint64_t gfn,
 	return found;
 }
 
-static void thaw_entry(struct p2m *p2m, uint64_t *entry, uint32_t order)
+/* Before `gfn` nothing is frozen any more; `budget`: entries that may still be looked at. */
+struct thaw {
+	uint64_t gfn;
+	uint32_t budget;
+};
+
+static bool thaw_table(struct p2m *p2m, uint64_t *table, uint32_t order, struct thaw *t);
+
+/* Below what is frozen nothing is: only what was pushed down is walked. */
+static bool thaw_entry(struct p2m *p2m, uint64_t *entry, uint32_t order, struct thaw *t)
 {
 	uint64_t *table;
-	int i;
 
 	if (!p2m->format->is_present(*entry))
-		return;
-	if (p2m->format->is_frozen(*entry))
+		return true;
+	if (p2m->format->is_frozen(*entry)) {
 		p2m_write_entry(entry, p2m->format->thaw(*entry));
+		return true;
+	}
 	if (p2m->format->is_leaf(*entry, order))
-		return;
+		return true;
 	table = p2m_table_of(p2m, *entry, order);
-	for (i = 0; table != p2m->hidden && i < P2M_ENTRIES; i++)
-		thaw_entry(p2m, &table[i], order - ORDER_STEP);
+	if (table == p2m->hidden)
+		return true;
+	if (!thaw_table(p2m, table, order - ORDER_STEP, t))
+		return false;
 	if (order <= p2m->format->max_order)
-		p2m_collapse_entry(p2m, entry, order);
+		p2m_collapse_table(p2m, entry, order);
+	return true;
 }
 
-void p2m_thaw(struct p2m *p2m)
+/* The entries of `table`, of level `order`, from t->gfn on; false: the budget is used up. */
+static bool thaw_table(struct p2m *p2m, uint64_t *table, uint32_t order, struct thaw *t)
 {
-	int i;
+	uint64_t i, size = p2m_pages_of(order);
+
+	for (i = t->gfn >> order & (P2M_ENTRIES - 1); i < P2M_ENTRIES; i++) {
+		uint64_t next = (t->gfn & ~(size - 1)) + size;
+
+		if (!t->budget)
+			return false;
+		t->budget--;
+		if (!thaw_entry(p2m, &table[i], order, t))
+			return false;
+		t->gfn = next;
+	}
+	return true;
+}
+
+bool p2m_thaw(struct p2m *p2m, uint64_t *gfn, uint32_t entries)
+{
+	struct thaw t = { *gfn, entries };
 
 	p2m_lock(p2m);
-	for (i = 0; i < P2M_ENTRIES; i++)
-		thaw_entry(p2m, &p2m->root[i], P2M_ORDER_ROOT);
-	p2m->frozen = false;
+	if (thaw_table(p2m, p2m->root, P2M_ORDER_ROOT, &t))
+		p2m->frozen = false;
 	p2m_unlock(p2m);
+	*gfn = t.gfn;
+	return !p2m->frozen;
 }

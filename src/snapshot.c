@@ -12,12 +12,16 @@
 #define CLASSES 64
 #define CLASS_SHIFT (PAGE_SHIFT + 1)
 
+/* Entries of the P2M that one call thaws: other CPUs' first writes, and interrupts, wait for it. */
+#define THAWED_AT_ONCE 2048
+
 static struct mercury_snapshot *meeting;
 
 /* What the module asked for, read once: it must not change under the hands of the VMM. */
 static struct {
 	struct p2m *p2m;
 	uint64_t directory, patience, end;
+	uint64_t thawed; /* up to this frame, once it is over                                     */
 	uint32_t kept_max, nr_ram;
 	struct mercury_range ram[MERCURY_SNAPSHOT_RAM];
 	uint32_t kept_user; /* of kept_max, those that processes can have                         */
@@ -89,8 +93,11 @@ static void freeze(void)
 		return;
 	meeting->last = machine_clock();
 	take_parameters();
-	if (!meeting->unprotected)
+	if (!meeting->unprotected) {
 		p2m_freeze(snapshot.p2m);
+		snapshot.thawed = 0;
+		meeting->is_frozen = 1;
+	}
 	go(MERCURY_SNAPSHOT_FREEZES, MERCURY_SNAPSHOT_FROZEN);
 }
 
@@ -295,29 +302,30 @@ bool snapshot_first_write(struct cpu *cpu, uint64_t gfn, uint64_t process)
 
 	if (!snapshot.p2m || !snapshot.p2m->frozen)
 		return false;
-	if (!p2m_thaw_write(snapshot.p2m, gfn, first_write, &writer, &error))
+	/* Once it is over nobody asks for old contents, and there may be no table. */
+	if (!p2m_thaw_write(snapshot.p2m, gfn,
+			    phase() == MERCURY_SNAPSHOT_FROZEN ? first_write : NULL, &writer,
+			    &error))
 		return false;
 	__atomic_fetch_add(&meeting->faults, 1, __ATOMIC_RELAXED);
 	if (pool_used() > meeting->tables_peak)
 		meeting->tables_peak = pool_used();
 	if (error)
 		go(MERCURY_SNAPSHOT_FROZEN, MERCURY_SNAPSHOT_FULL);
-	/* Over: nothing stays protected. */
-	if (phase() != MERCURY_SNAPSHOT_FROZEN)
-		p2m_thaw(snapshot.p2m);
 	return true;
 }
 
-/* The P2M is left as it is: this CPU may have its lock. The next write anywhere thaws it. */
+/* The P2M is left as it is: this CPU may have its lock. Writes from now on thaw what they need. */
 void snapshot_break(void)
 {
 	if (meeting)
 		go(MERCURY_SNAPSHOT_FROZEN, MERCURY_SNAPSHOT_BROKEN);
 }
 
-void snapshot_end(void)
+void snapshot_thaw(void)
 {
 	forget_processes();
-	if (snapshot.p2m && snapshot.p2m->frozen)
-		p2m_thaw(snapshot.p2m);
+	if (meeting &&
+	    (!snapshot.p2m->frozen || p2m_thaw(snapshot.p2m, &snapshot.thawed, THAWED_AT_ONCE)))
+		meeting->is_frozen = 0;
 }

@@ -185,8 +185,14 @@ static enum mercury_error call_freeze(struct cpu *cpu, uint64_t arg0, uint64_t a
 
 static enum mercury_error call_thaw(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
 {
+	(void)cpu, (void)arg0, (void)arg1;
+	snapshot_thaw();
+	return MERCURY_E_OK;
+}
+
+static enum mercury_error call_flush(struct cpu *cpu, uint64_t arg0, uint64_t arg1)
+{
 	(void)arg0, (void)arg1;
-	snapshot_end();
 	/* Natively there is no VMX operation to flush in, and nothing is used of what was cached. */
 	if (cpu->mode != MODE_VIRTUAL)
 		return MERCURY_E_OK;
@@ -224,6 +230,7 @@ static enum mercury_error (*const calls[MERCURY_CALL_NR])(struct cpu *, uint64_t
 	[MERCURY_CALL_LOOKUP] = call_lookup,   [MERCURY_CALL_FREEZE] = call_freeze,
 	[MERCURY_CALL_THAW] = call_thaw,       [MERCURY_CALL_RECLAIM] = call_reclaim,
 	[MERCURY_CALL_LEND] = call_lend,       [MERCURY_CALL_GIVE_BACK] = call_give_back,
+	[MERCURY_CALL_FLUSH] = call_flush,
 };
 
 /* What a VMM that has failed still does. */

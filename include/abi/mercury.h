@@ -20,7 +20,7 @@ typedef unsigned long long mer_u64; /* prints as %llu on both sides */
 
 #endif /* __ASSEMBLER__ */
 
-#define MERCURY_ABI_VERSION 4
+#define MERCURY_ABI_VERSION 5
 #define MERCURY_MAGIC 0x5952554352454d00 /* "\0MERCURY", little endian */
 
 /* --- The window: address space, not memory ----------------------------------------------------- */
@@ -124,10 +124,11 @@ enum mercury_call {
 	MERCURY_CALL_HIDDEN,   /* on each CPU, virtual: fill shared.hidden                        */
 	MERCURY_CALL_LOOKUP,   /* fill shared.page with what frame arg0 maps to                   */
 	MERCURY_CALL_FREEZE,   /* on each CPU, virtual: stop with all others, freeze the P2M      */
-	MERCURY_CALL_THAW,     /* on each CPU: end it, and drop what is cached of the P2M         */
+	MERCURY_CALL_THAW,     /* thaw some of the P2M, until snapshot.is_frozen is 0             */
+	MERCURY_CALL_FLUSH,    /* on each CPU: drop what is cached of the P2M                     */
 	MERCURY_CALL_RECLAIM,  /* when each has: the tables that it took can be used again        */
 	MERCURY_CALL_LEND,     /* arg0: a chunk for tables, aligned; ascending                    */
-	MERCURY_CALL_GIVE_BACK, /* the chunks are Linux's again, once each CPU has thawed again   */
+	MERCURY_CALL_GIVE_BACK, /* the chunks are Linux's again, once each CPU has flushed again   */
 	MERCURY_CALL_NR
 };
 
@@ -347,6 +348,8 @@ struct mercury_snapshot {
 	mer_u32 arrived;
 	mer_u32 kept; /* pages taken, in the order of the lists                                   */
 	mer_u32 tables_peak; /* pages of the P2M's pool in use, the most                          */
+	mer_u32 is_frozen; /* from the instant on, until all is thawed                            */
+	mer_u32 unused;
 	mer_u64 faults;  /* first writes                                                          */
 	mer_u64 stalled; /* times that one had to wait                                            */
 	mer_u64 first, last; /* TSC when the first and when the last CPU had stopped              */

@@ -131,7 +131,8 @@ enum p2m_first_write {
 
 /*
  * Linux wrote to `gfn` and may not. Where that is because of p2m_freeze(): ask `first_write`, once for
- * each page, and give the right back to this page alone; splits what is larger. No flush is needed: a
+ * each page, and give the right back to this page alone; splits what is larger. Without `first_write`
+ * to all that is mapped with it, with no table. No flush is needed: a
  * CPU that still has the old entry cached faults again. False: the page is not frozen. Errors of the
  * pool: *error is NO_MEMORY, nothing has changed for the page.
  */
@@ -139,8 +140,12 @@ bool p2m_thaw_write(struct p2m *p2m, uint64_t gfn,
 		    enum p2m_first_write (*first_write)(uint64_t gfn, void *data), void *data,
 		    enum mercury_error *error);
 
-/* Give everything back; tables that say no more than a leaf would are retired: see pool_reclaim(). */
-void p2m_thaw(struct p2m *p2m);
+/*
+ * Give the right back to some of what is frozen: from *gfn on, 0 at first, which is moved on; at most
+ * `entries` of tables are looked at (and of each that is through, once more whether it can go). True: to
+ * everything. Tables that say no more than a leaf would are retired: see pool_reclaim().
+ */
+bool p2m_thaw(struct p2m *p2m, uint64_t *gfn, uint32_t entries);
 
 /*
  * Is every mapping that is not hidden the identity with all rights? Then native mode sees the same. What

@@ -47,7 +47,7 @@ static inline uint64_t *p2m_table_of(const struct p2m *p2m, uint64_t entry, uint
 /* A table of leaves that say what the leaf `entry` of level `order` says; NULL: no memory. */
 uint64_t *p2m_split_table(struct p2m *p2m, uint64_t entry, uint32_t order);
 
-/* Collapse the table that `entry` of level `order` points to, its own tables first. */
-bool p2m_collapse_entry(struct p2m *p2m, uint64_t *entry, uint32_t order);
+/* Put a leaf in place of the table that `entry` of level `order` points to, if it says no more. */
+bool p2m_collapse_table(struct p2m *p2m, uint64_t *entry, uint32_t order);
 
 #endif

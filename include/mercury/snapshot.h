@@ -32,7 +32,7 @@ bool snapshot_first_write(struct cpu *cpu, uint64_t gfn, uint64_t process);
 /* A CPU will write unseen from now on: a snapshot that is being taken is worth nothing any more. */
 void snapshot_break(void);
 
-/* Everything can be written again. */
-void snapshot_end(void);
+/* It is over: some more can be written again, everything once is_frozen of the module's page is 0. */
+void snapshot_thaw(void);
 
 #endif

@@ -416,7 +416,7 @@ static uint32_t after_a_write(uint64_t qualification, uint32_t vectoring)
 		assert_int_equal(violation(0x5000, VMX_QUAL_EPT_WRITE | qualification),
 				 FAKE_VIRTUAL);
 	fake.cpu.ss.ar &= ~(3u << SEGMENT_AR_DPL_SHIFT);
-	snapshot_end();
+	snapshot_thaw();
 	return meeting.phase;
 }
 

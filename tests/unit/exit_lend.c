@@ -72,7 +72,7 @@ static void what_is_lent_is_hidden(void **unused)
 	assert_int_equal(call(MERCURY_CALL_GIVE_BACK, 0), MERCURY_E_OK);
 	assert_int_equal(pool_lent(), 0);
 	assert_true(is_seen(chunk) && is_seen(last));
-	assert_int_equal(call(MERCURY_CALL_THAW, 0), MERCURY_E_OK);
+	assert_int_equal(call(MERCURY_CALL_FLUSH, 0), MERCURY_E_OK);
 	assert_int_equal(call(MERCURY_CALL_RECLAIM, 0), MERCURY_E_OK);
 	assert_in_range(pool_used(), 0, used);
 }
@@ -111,13 +111,13 @@ static void refused(void **unused)
 }
 
 /* What was cached of a chunk that is Linux's again: each CPU drops it before the next one is lent. */
-static void a_thaw_flushes_the_vmms_own_tables(void **unused)
+static void it_flushes_the_vmms_own_tables(void **unused)
 {
 	unsigned int i, from = fake.ops;
 	bool flushed = false;
 
 	(void)unused;
-	assert_int_equal(call(MERCURY_CALL_THAW, 0), MERCURY_E_OK);
+	assert_int_equal(call(MERCURY_CALL_FLUSH, 0), MERCURY_E_OK);
 	for (i = from; i < fake.ops; i++)
 		flushed |= fake.log[i].kind == OP_CR3 && !(fake.log[i].a & CR3_NOFLUSH);
 	assert_true(flushed);
@@ -127,8 +127,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(what_is_lent_is_hidden, virtual_linux, teardown),
 	cmocka_unit_test_setup_teardown(not_back_while_it_is_used, virtual_linux, teardown),
 	cmocka_unit_test_setup_teardown(refused, virtual_linux, teardown),
-	cmocka_unit_test_setup_teardown(a_thaw_flushes_the_vmms_own_tables, virtual_linux,
-					teardown),
+	cmocka_unit_test_setup_teardown(it_flushes_the_vmms_own_tables, virtual_linux, teardown),
 };
 
 UNIT_MAIN(tests)

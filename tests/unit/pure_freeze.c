@@ -44,6 +44,26 @@ static void write_to(uint64_t gfn)
 	}
 }
 
+/* To the end, by bits of so many entries; how many there were. */
+static int thaw_by(uint32_t entries)
+{
+	uint64_t gfn = 0, before = 0;
+	int n = 1;
+
+	for (; !p2m_thaw(&p2m, &gfn, entries); n++) {
+		assert_true(p2m.frozen);
+		assert_true(gfn >= before);
+		before = gfn;
+	}
+	assert_false(p2m.frozen);
+	return n;
+}
+
+static void thaw_all(void)
+{
+	thaw_by(37);
+}
+
 /* 1 GiB and a bit in pages of all sizes, with something hidden in each way. */
 static int setup(void **state)
 {
@@ -96,7 +116,7 @@ static void each_page_asks_once(void **state)
 		assert_int_equal(asked[gfn], !is_hidden(gfn));
 		assert_int_equal(can_write(gfn), !is_hidden(gfn));
 	}
-	p2m_thaw(&p2m);
+	thaw_all();
 	check_no_leak(0);
 }
 
@@ -135,7 +155,7 @@ static void hidden_pages_are_not_touched(void **state)
 	assert_memory_equal(p2m.hidden, shared, sizeof(shared));
 	p2m_rehide(&p2m, hidden[0]);
 	check_page(hidden[0], ZERO_PA / PAGE, 0, P2M_READ, WB);
-	p2m_thaw(&p2m);
+	thaw_all();
 	check_no_leak(0);
 }
 
@@ -168,7 +188,7 @@ static void other_faults(void **state)
 	write_to(5);
 	assert_false(fault(5, &error));
 	assert_false(fault(PAGES + 600 * F1G, &error));
-	p2m_thaw(&p2m);
+	thaw_all();
 	assert_false(fault(6, &error));
 	assert_int_equal(asked[6], 0);
 }
@@ -193,7 +213,7 @@ static void out_of_tables(void **state)
 	}
 	write_to(1234);
 	assert_int_equal(asked[1234], 1);
-	p2m_thaw(&p2m);
+	thaw_all();
 	check_page(1234, 1234, P2M_ORDER_1G, P2M_ALL, WB);
 	check_no_leak(n);
 }
@@ -240,10 +260,59 @@ static void thaw_restores_the_tree(void **state)
 			if (!is_hidden(i * 104729 % PAGES))
 				write_to(i * 104729 % PAGES);
 		assert_false(same_trees(p2m.root, other.root, P2M_ORDER_ROOT));
-		p2m_thaw(&p2m);
+		thaw_all();
 		assert_true(same_trees(p2m.root, other.root, P2M_ORDER_ROOT));
 		assert_false(p2m.frozen);
 	}
+}
+
+/* What was never pushed down costs nothing, however much it is; what was, its tables. */
+static void thawing_costs_what_was_pushed_down(void **state)
+{
+	const uint32_t root = P2M_ENTRIES;
+
+	(void)state;
+	assert_int_equal(p2m_split(&p2m, 5, 0), MERCURY_E_OK);
+	p2m_freeze(&p2m);
+	assert_int_equal(thaw_by(root), 1);
+	p2m_freeze(&p2m);
+	write_to(F1G + 3);
+	/* With the write came the tables of all levels; on the way again, the entry of each. */
+	assert_int_equal(thaw_by(4 * P2M_ENTRIES), 1);
+	p2m_freeze(&p2m);
+	write_to(F1G + 3);
+	assert_in_range(thaw_by(P2M_ENTRIES + 8), 3, 5);
+}
+
+/* Linux writes between two bits of it, behind and ahead, with no table left. */
+static void writes_while_it_thaws(void **state)
+{
+	uint64_t gfn = 0, i, page = 1;
+	void *taken[POOL_PAGES];
+	enum mercury_error error;
+	uint32_t n = 0;
+
+	(void)state;
+	p2m_freeze(&p2m);
+	for (i = 0; i < 500; i++)
+		if (!is_hidden(i * 104729 % PAGES))
+			write_to(i * 104729 % PAGES);
+	while ((taken[n] = pool_alloc()))
+		n++;
+	while (!p2m_thaw(&p2m, &gfn, 64)) {
+		for (i = 0; i < gfn && i < PAGES; i += 7919)
+			assert_true(is_hidden(i) || can_write(i));
+		page = (page + 7919 * 31) % PAGES;
+		while (!is_hidden(page) && !can_write(page)) {
+			assert_true(p2m_thaw_write(&p2m, page, NULL, NULL, &error));
+			assert_int_equal(error, MERCURY_E_OK);
+		}
+	}
+	for (i = 0; i < PAGES; i++)
+		assert_int_equal(can_write(i), !is_hidden(i));
+	while (n)
+		pool_free(taken[--n]);
+	check_no_leak(0);
 }
 
 /* A page that could not be written before cannot be after. */
@@ -258,7 +327,7 @@ static void rights_survive(void **state)
 	while (fault(5, &error))
 		assert_int_equal(error, MERCURY_E_OK);
 	assert_int_equal(asked[5], 0);
-	p2m_thaw(&p2m);
+	thaw_all();
 	assert_false(can_write(5));
 	check_page(5, 5, 0, P2M_READ, WB);
 }
@@ -272,7 +341,10 @@ static void no_collapse_meanwhile(void **state)
 	write_to(0);
 	assert_false(p2m_collapse(&p2m, 2 * F2M, P2M_ORDER_2M));
 	assert_false(can_write(2 * F2M + 1));
-	p2m_thaw(&p2m);
+	thaw_all();
+	/* That it was split is not the snapshot's. */
+	check_page(2 * F2M, 2 * F2M, 0, P2M_ALL, WB);
+	assert_true(p2m_collapse(&p2m, 2 * F2M, P2M_ORDER_1G));
 	check_page(2 * F2M, 2 * F2M, P2M_ORDER_1G, P2M_ALL, WB);
 }
 
@@ -325,7 +397,7 @@ static void random_walk(void **state)
 	}
 	for (gfn = 0; gfn < PAGES; gfn++)
 		assert_int_equal(can_write(gfn), asked[gfn]);
-	p2m_thaw(&p2m);
+	thaw_all();
 	for (gfn = 0; gfn < PAGES; gfn++)
 		assert_int_equal(can_write(gfn), !is_hidden(gfn));
 	check_no_leak(0);
@@ -374,7 +446,7 @@ static void several_cpus(void **state)
 		pthread_join(threads[i], NULL);
 	for (i = 0; i < CPUS; i++)
 		assert_int_equal(wrong[i], 0);
-	p2m_thaw(&p2m);
+	thaw_all();
 	check_page(5, 5, P2M_ORDER_1G, P2M_ALL, WB);
 	check_no_leak(0);
 }
@@ -388,6 +460,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(other_faults, setup),
 	cmocka_unit_test_setup(out_of_tables, setup),
 	cmocka_unit_test_setup(thaw_restores_the_tree, setup),
+	cmocka_unit_test_setup(thawing_costs_what_was_pushed_down, setup),
+	cmocka_unit_test_setup(writes_while_it_thaws, setup),
 	cmocka_unit_test_setup(rights_survive, setup),
 	cmocka_unit_test_setup(no_collapse_meanwhile, setup),
 	cmocka_unit_test_setup(random_walk, setup),

@@ -39,6 +39,7 @@ static const struct expectation {
 	{ MERCURY_CALL_LOOKUP,   { "--", "NN", "PP", "RR", "VV" } },
 	{ MERCURY_CALL_FREEZE,   { "--", "--", "--", "--", "VV" } },
 	{ MERCURY_CALL_THAW,     { "--", "NN", "PP", "RR", "VV" } },
+	{ MERCURY_CALL_FLUSH,    { "--", "NN", "PP", "RR", "VV" } },
 	{ MERCURY_CALL_RECLAIM,  { "--", "NN", "PP", "RR", "VV" } },
 	{ MERCURY_CALL_LEND,     { "--", "--", "--", "--", "VV" } },
 	{ MERCURY_CALL_GIVE_BACK, { "--", "NN", "PP", "RR", "VV" } },
