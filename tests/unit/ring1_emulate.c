@@ -185,6 +185,24 @@ static void an_nmi_before_the_wait_ends_it(void **unused)
 	assert_int_equal(f->rip, 0x6010);
 }
 
+/* Behind STI: HLT would then wait with IF = 0. */
+static void an_interrupt_before_the_wait_ends_it(void **unused)
+{
+	static const uint64_t rips[] = { 0x5008, 0x5010 };
+	struct ring1_frame *f;
+	unsigned int i;
+
+	(void)unused;
+	for (i = 0; i < 2; i++) {
+		f = event(0x31, rips[i], 0x10, 0x2000);
+		f->rflags |= RFLAGS_IF;
+		assert_null(ring1_root_trap(f));
+		assert_int_equal(f->rip, 0x5010);
+		assert_int_equal(f->rflags & RFLAGS_IF, 0);
+		assert_int_equal(own()->woken, 0x31);
+	}
+}
+
 static void an_nmi_in_the_syscall_stub_is_one_at_linuxs_entry(void **unused)
 {
 	const uint64_t stub = (uint64_t)cpu_slot(cpu(), MERCURY_CPU_RING1_STUB);
@@ -582,6 +600,7 @@ static const struct CMUnitTest tests[] = {
 	T(an_nmi_in_the_vmm_is_marked),
 	T(an_nmi_on_the_way_out_makes_it_start_over),
 	T(an_nmi_before_the_wait_ends_it),
+	T(an_interrupt_before_the_wait_ends_it),
 	T(an_nmi_in_the_syscall_stub_is_one_at_linuxs_entry),
 	T(a_single_step_into_sysenter_is_one_at_linuxs_entry),
 	T(a_debug_trap_in_the_vmm_leaves_no_status),

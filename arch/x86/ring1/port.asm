@@ -245,9 +245,9 @@ STRING outs, rsi
 
 ; --- Waiting ----------------------------------------------------------------------------------------
 ;
-; From .start on an NMI goes on at .end (ring1_event() asks ring1_waits): what it left in cpu->pending
-; is never slept over. STI holds interrupts back until the next instruction waits; the handler of one
-; returns with IF = 0, so that there is one at most.
+; From .start on an NMI goes on at .end (trap.c asks ring1_waits): what it left in cpu->pending is never
+; slept over. An interrupt does the same, and with IF = 0, so that there is one at most. STI holds it back
+; until the next instruction waits; where that fails, the wait is left out, for nothing else would end it.
 
 %macro WAIT_ENABLED 1+
 .start:	cmp	dword [rdi + CPU_PENDING], 0

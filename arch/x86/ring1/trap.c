@@ -147,6 +147,16 @@ static struct ring1_frame *iret_failed(struct cpu *cpu, const struct ring1_frame
 	return f;
 }
 
+/* What came is not slept over, in whichever instruction of a wait it did. */
+static void end_wait(struct ring1_frame *f)
+{
+	const struct wait *w;
+
+	for (w = ring1_waits; w < ring1_waits_end; w++)
+		if (f->rip >= w->start && f->rip < w->end)
+			f->rip = w->end;
+}
+
 struct ring1_frame *ring1_root_trap(struct ring1_frame *f)
 {
 	struct cpu *cpu = cpu_of_stack((uint64_t)f);
@@ -162,6 +172,7 @@ struct ring1_frame *ring1_root_trap(struct ring1_frame *f)
 	if (f->vector >= VECTOR_FIRST_INTERRUPT) {
 		r->woken = f->vector;
 		f->rflags &= ~(uint64_t)RFLAGS_IF;
+		end_wait(f);
 		return NULL;
 	}
 	/* Linux may not have read its own yet. */
@@ -185,7 +196,6 @@ static bool in_exit(uint64_t rip)
 static void interrupt_root(struct cpu *cpu, struct ring1_frame *f)
 {
 	struct mercury_cpu_shared *shared = cpu_shared(cpu);
-	const struct wait *w;
 
 	/*
 	 * #DB: behind MOV SS with a data breakpoint it comes at the first instruction of our entry,
@@ -206,9 +216,7 @@ static void interrupt_root(struct cpu *cpu, struct ring1_frame *f)
 		f->rip = (uint64_t)ring1_exit_check;
 		f->rsp = (uint64_t)ring1_frame(cpu);
 	}
-	for (w = ring1_waits; w < ring1_waits_end; w++)
-		if (f->rip >= w->start && f->rip < w->end)
-			f->rip = w->end;
+	end_wait(f);
 }
 
 struct ring1_frame *ring1_event(struct ring1_frame *f)
