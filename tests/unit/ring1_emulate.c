@@ -471,11 +471,29 @@ static void efer_with_svm_ends_ring_1(void **unused)
 static void halt_ends_with_the_interrupt(void **unused)
 {
 	(void)unused;
-	frame()->rflags |= RFLAGS_IF;
+	frame()->rflags |= RFLAGS_IF | RFLAGS_RF; /* the latter of the fault */
 	fake_ring1.wakes = 0x31;
 	EXECUTE(0xf4);
 	assert_delivered(0x31);
 	assert_int_equal(((const uint64_t *)frame()->rsp)[0], (uint64_t)linux_at(CODE) + 1);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[2] & RFLAGS_RF, 0);
+}
+
+static void a_single_step_ends_a_wait_at_once(void **unused)
+{
+	(void)unused;
+	frame()->rflags |= RFLAGS_TF;
+	EXECUTE(0xf4);
+	assert_delivered(VECTOR_DB);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[0], (uint64_t)linux_at(CODE) + 1);
+	own()->monitored = (uint64_t)linux_at(0x9900);
+	memcpy(&own()->monitored_value, linux_at(0x9900), sizeof(own()->monitored_value));
+	frame()->rip = (uint64_t)linux_at(CODE);
+	frame()->rflags |= RFLAGS_TF;
+	memcpy(linux_at(CODE), (const uint8_t[]){ 0x0f, 0x01, 0xc9 }, 3);
+	trap(VECTOR_UD, 0);
+	assert_delivered(VECTOR_DB);
+	assert_int_equal(fake_ring1.waits, 0);
 }
 
 static void mwait_does_not_sleep_over_a_write(void **unused)
@@ -620,6 +638,7 @@ static const struct CMUnitTest tests[] = {
 	T(cr4_with_a_feature_not_carried_ends_ring_1),
 	T(efer_with_svm_ends_ring_1),
 	T(halt_ends_with_the_interrupt),
+	T(a_single_step_ends_a_wait_at_once),
 	T(mwait_does_not_sleep_over_a_write),
 	T(stac_and_clac_change_ac),
 	T(a_single_step_over_an_instruction_traps_behind_it),

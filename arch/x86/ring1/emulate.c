@@ -288,11 +288,20 @@ static enum answer int_n(struct cpu *cpu, struct ring1_frame *f, const struct in
 
 /* --- Waiting ------------------------------------------------------------------------------------ */
 
+/*
+ * A debug exception ends both, and that of a single step is due at once. SDM vol. 2, 3.3, HLT, and 4.3,
+ * MWAIT
+ */
+static bool is_stepped(const struct ring1_frame *f)
+{
+	return f->rflags & RFLAGS_TF;
+}
+
 static enum answer woken(struct cpu *cpu, struct ring1_frame *f, const struct insn *i)
 {
 	struct ring1_cpu *r = ring1_cpu(cpu);
 
-	f->rip += i->length;
+	emulate_step_over(cpu, f, i);
 	if (r->woken) {
 		cpu_shared(cpu)->exits[MERCURY_RING1_INTERRUPT]++;
 		ring1_deliver(cpu, f, r->woken, 0);
@@ -302,6 +311,8 @@ static enum answer woken(struct cpu *cpu, struct ring1_frame *f, const struct in
 
 static enum answer hlt(struct cpu *cpu, struct ring1_frame *f, const struct insn *i)
 {
+	if (is_stepped(f))
+		return DONE;
 	ring1_cpu(cpu)->woken = 0;
 	if (f->rflags & RFLAGS_IF)
 		insn_halt_enabled(cpu);
@@ -335,7 +346,7 @@ static enum answer mwait(struct cpu *cpu, struct ring1_frame *f, const struct in
 	r->woken = 0;
 	if (!r->monitored || !insn_monitor_safe(r->monitored, 0, 0))
 		return NOT_OURS;
-	if (!insn_copy_safe(&value, (const void *)r->monitored, sizeof(value)) ||
+	if (is_stepped(f) || !insn_copy_safe(&value, (const void *)r->monitored, sizeof(value)) ||
 	    value != r->monitored_value)
 		return DONE;
 	if (f->rflags & RFLAGS_IF)
