@@ -49,7 +49,7 @@ if (name eq "breakdown") {
 	set boxwidth 0.7
 	unset key
 	plot data using 0:2:xtic(1) with boxes linecolor rgb colour[2], \
-		data using 0:2:3:4 with yerrorbars linecolor rgb grey pointtype 0
+		data using 0:3:(0):($4 - $3) with vectors heads size 0.15, 90 linecolor rgb grey
 }
 if (name eq "cpus") {
 	set xlabel "CPUs"
