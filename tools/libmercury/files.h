@@ -8,6 +8,7 @@
 #define PROC_MERCURY "/proc/mercury"
 #define SYSCTL_STATUS "/proc/sys/mercury/status"
 #define DEBUGFS_STATE "/sys/kernel/debug/mercury/state"
+#define DEBUGFS_CALIBRATE "/sys/kernel/debug/mercury/calibrate"
 #define KERNEL_LOG "/dev/kmsg"
 
 /* "", or what MERCURY_ROOT in the environment says: the tests' own /proc. */

@@ -107,6 +107,20 @@ struct mercury_item {
 int mercury_state_read(void (*tell)(const struct mercury_item *item, void *data), void *data,
 		       struct mercury_problem *problem);
 
+/* What one event of a switch costs, in TSC cycles: the 5th, 50th and 95th percentile. */
+struct mercury_cost {
+	char event[32]; /* an instruction's name, "vmread"                                         */
+	double low, middle, high;
+};
+
+/*
+ * Have the module measure each event that takes CPL 0, on a CPU that has interrupts off meanwhile; the
+ * machine must be native. -1 with `problem`: ENOENT no debugfs, or the module is not loaded; EACCES it
+ * takes root; EBUSY VMX is owned by another, or the machine is virtual; ENODEV no VT-x.
+ */
+int mercury_costs_read(void (*tell)(const struct mercury_cost *cost, void *data), void *data,
+		       struct mercury_problem *problem);
+
 /* A line of the kernel log that is Mercury's. */
 struct mercury_log_line {
 	unsigned int level;    /* 0 (emergency) to 7 (debug)                                      */

@@ -15,7 +15,6 @@
 
 #include "command.h"
 
-#define MEASURED "/sys/kernel/debug/mercury/calibrate"
 #define SAMPLES 201
 #define ROUNDS 16
 
@@ -133,48 +132,12 @@ static void print_head(FILE *to)
 
 /* --- Together ---------------------------------------------------------------------------------------- */
 
-/* What the module has measured, or NULL with `problem`. */
-static FILE *open_measured(struct mercury_problem *problem)
+static void print_measured(const struct mercury_cost *cost, void *data)
 {
-	const char *root = getenv("MERCURY_ROOT");
-	char path[4096];
-	FILE *f;
+	FILE *to = data;
 
-	snprintf(path, sizeof(path), "%s%s", root ? root : "", MEASURED);
-	f = fopen(path, "re");
-	/* It is measured when it is read, and refused then. */
-	if (f) {
-		int first = getc(f);
-
-		if (first != EOF) {
-			ungetc(first, f);
-			return f;
-		}
-	}
-	*problem = (struct mercury_problem){ .number = errno };
-	snprintf(problem->what, sizeof(problem->what), "%s: %s", MEASURED, strerror(errno));
-	snprintf(problem->next, sizeof(problem->next), "%s",
-		 errno == ENOENT ?
-			 "modprobe mercury-vmx; mount -t debugfs debugfs /sys/kernel/debug" :
-		 errno == EBUSY  ? "end KVM's guests, unload kvm_intel" :
-		 errno == ENODEV ? "this takes VT-x: mercury check" :
-				   "run it as root");
-	if (f)
-		fclose(f);
-	return NULL;
-}
-
-static int print_measured(FILE *to, struct mercury_problem *problem)
-{
-	FILE *from = open_measured(problem);
-	char line[128];
-
-	if (!from)
-		return -1;
-	while (fgets(line, sizeof(line), from))
-		fprintf(to, "%s measured\n", strtok(line, "\n"));
-	fclose(from);
-	return 0;
+	fprintf(to, "%s %.1f %.1f %.1f measured\n", cost->event, cost->low, cost->middle,
+		cost->high);
 }
 
 /*
@@ -211,7 +174,7 @@ static int calibrate(FILE *to, struct mercury_problem *problem)
 		return -1;
 	print_head(to);
 	fprintf(to, "# The measuring itself: %.1f.\n", measure(nothing).cycles[1]);
-	if (print_measured(to, problem))
+	if (mercury_costs_read(print_measured, to, problem))
 		return -1;
 	return print_round_trip(to, problem);
 }
