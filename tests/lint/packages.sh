@@ -20,6 +20,10 @@ sed -nE 's/^ (mercury_[a-z_]+)@.*/\1/p' debian/libmercury0.symbols | sort |
 	diff - <(echo "$exported") | sed -n 's/^[<>]/& /p' |
 	check "the symbols file of the package has each of them"
 
+# What the kernel and the module offer is read by the library.
+code_of '.*\.c' tools/mercury | grep -E '"/(proc|sys|dev)\b' | grep -v '"/dev/null"' |
+	check "the command uses libmercury and no file of the module's"
+
 name="mandoc and man have nothing to say of the manual pages"
 if need mandoc mandoc "$name" && need man man-db "$name"; then
 	for page in tools/man/*; do
