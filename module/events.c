@@ -65,7 +65,8 @@ static int on_sleep(struct notifier_block *block, unsigned long event, void *unu
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
 		if (mercury_release())
-			pr_warn_ratelimited("after sleep the machine stays native\n");
+			pr_warn_ratelimited(
+				"after sleep the machine stays native: see above, or last error\n");
 		return NOTIFY_OK;
 	}
 	return NOTIFY_DONE;

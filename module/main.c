@@ -145,7 +145,7 @@ static int __init start_backend(void)
 	if (error != -ENODEV || strcmp(backend, "auto"))
 		return error;
 	mercury_refuse("%s", mercury_backend_reason());
-	pr_warn("no usable backend: Linux stays native\n");
+	pr_warn("no usable backend: Linux stays native; sysctl mercury.status says why\n");
 	return 0;
 }
 

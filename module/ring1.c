@@ -156,14 +156,18 @@ static int ring1_start(void)
 		return -ENODEV;
 	}
 	if (security_locked_down(LOCKDOWN_KPROBES)) {
-		mercury_refuse("the kernel is locked down and does not tell where its symbols are");
-		pr_err("ring 1: the kernel is locked down and does not tell where its symbols are\n");
+		mercury_refuse(
+			"the kernel is locked down and does not tell where its symbols are: boot with lockdown=integrity");
+		pr_err("ring 1: the kernel is locked down and does not tell where its symbols are: boot with lockdown=integrity\n");
 		return -ENODEV;
 	}
 	missing = mercury_symbols_find(&symbols);
 	if (missing) {
-		mercury_refuse("the kernel does not tell where its symbol %s is", missing);
-		pr_err("ring 1: the kernel does not tell where its symbol %s is\n", missing);
+		mercury_refuse(
+			"the kernel does not tell where its symbol %s is: it takes VT-x or another kernel",
+			missing);
+		pr_err("ring 1: the kernel does not tell where its symbol %s is: it takes VT-x or another kernel\n",
+		       missing);
 		return -ENODEV;
 	}
 	return register_die_notifier(&die_block);
