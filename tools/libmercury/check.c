@@ -68,14 +68,35 @@ static uint64_t known_cr4(const char *cpuinfo)
 	return cr4;
 }
 
-static void check_kernel(struct listener *l)
+/* Is the module meant for this release? MERCURY_KERNELS are those of module/compat/, one space between. */
+static bool is_meant_for(const char *release)
 {
+	unsigned int version, patchlevel;
+	char word[32];
+
+	if (sscanf(release, "%u.%u", &version, &patchlevel) != 2)
+		return false;
+	snprintf(word, sizeof(word), " %u.%u ", version, patchlevel);
+	return strstr(" " MERCURY_KERNELS " ", word);
+}
+
+static void check_kernel(struct listener *l, bool is_loaded)
+{
+	char *release = files_read("/proc/sys/kernel/osrelease");
 	struct utsname u;
 
 	uname(&u);
+	if (release)
+		snprintf(u.release, sizeof(u.release), "%.*s", (int)strcspn(release, "\n"),
+			 release);
+	free(release);
 	if (strcmp(u.machine, "x86_64"))
 		tell(l, "kernel", MERCURY_BAD, "run a 64-bit kernel",
 		     "the kernel %s is for %s; Mercury is for x86_64", u.release, u.machine);
+	else if (!is_loaded && !is_meant_for(u.release))
+		tell(l, "kernel", MERCURY_BAD, "boot one of those",
+		     "Linux %s is none that the module can be built for: " MERCURY_KERNELS,
+		     u.release);
 	else
 		tell(l, "kernel", MERCURY_GOOD, "", "Linux %s, 64-bit", u.release);
 }
@@ -222,11 +243,12 @@ int mercury_check(void (*tell_one)(const struct mercury_finding *finding, void *
 	struct listener l = { tell_one, data, MERCURY_GOOD };
 	struct mercury_problem problem;
 	struct mercury_status status;
+	bool is_read = !mercury_status_read(&status, &problem);
 
-	check_kernel(&l);
+	check_kernel(&l, is_read && status.state != MERCURY_STATE_ABSENT);
 	check_lockdown(&l);
 	/* A guest of Mercury's sees no VT-x, which says nothing of the machine. */
-	if (!mercury_status_read(&status, &problem) && status.state == MERCURY_STATE_VIRTUAL) {
+	if (is_read && status.state == MERCURY_STATE_VIRTUAL) {
 		tell(&l, "vt-x", MERCURY_GOOD, "", "in use: Linux is virtual now");
 	} else {
 		check_cpus(&l);

@@ -205,6 +205,10 @@ enum exit_status command_calibrate(const struct options *options, int argc, char
 {
 	struct mercury_problem problem;
 
+	if (options->json) {
+		fputs("mercury: calibrate is a format already; see mercury bench --json\n", stderr);
+		return EXIT_USAGE;
+	}
 	if (argc > 2)
 		return wrong_word("calibrate", argv[2]);
 	if (!keep_mode(calibrate_to, argc == 2 ? argv[1] : NULL, &problem))
