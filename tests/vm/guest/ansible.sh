@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # ansible.sh: the Ansible role on this machine, which it installs on, switches and cleans up. The host is the
-# Debian on the disk (tests/deb/image), by chroot: its packages, its Ansible, this kernel and its modules.
-# Needs hv.
+# Debian on the disk (tests/deb/image), by chroot: its packages, its Ansible, this kernel and its modules. In
+# between its own systemd boots it, in a PID namespace. Needs hv.
 set -u
 
 # shellcheck source=SCRIPTDIR/lib.sh
@@ -40,6 +40,32 @@ installed() {
 		sed -n 's/ installed$//p' | sort | tr '\n' ' '
 }
 
+# boot: the host's systemd, in the background.
+boot() {
+	unshare --mount --pid --fork chroot "$HOST" /bin/sh -c \
+		'mount -t proc proc /proc && exec /lib/systemd/systemd' \
+		> /dev/null 2>&1 < /dev/null &
+	booted=$!
+}
+
+# shellcheck disable=SC2317 # by succeeds
+# is_soon MODE: within a minute.
+is_soon() {
+	i=0
+	while [ "$(mode)" != "$1" ] && [ "$i" -lt 60 ]; do
+		sleep 1
+		i=$((i + 1))
+	done
+	[ "$(mode)" = "$1" ]
+}
+
+# manage ARG...: systemctl, of the host that is booted.
+manage() {
+	nsenter -t "$(enter pgrep -P "$booted")" -m -p chroot "$HOST" systemctl "$@" 2>&1
+}
+
+# What udev would bring; dkms is bash, which reads from <(COMMAND).
+ln -s /proc/self/fd /dev/fd
 mkdir -p $HOST
 mount -t ext4 "$(cat /etc/mercury-vm/disk)" $HOST || exit 1
 for dir in proc sys dev; do mount --rbind /$dir $HOST/$dir || exit 1; done
@@ -60,8 +86,24 @@ succeeds "and loads nothing" test ! -e $PROC
 play "virtual" virtual -e mercury_at_boot=true
 is "the packages are there" "$(installed)" "libmercury0 mercury mercury-dkms "
 succeeds "every CPU is a guest" hv --expect virtual
-is "it reports the mode" "$(grep -c '"mode": *"virtual"\|"mode.": *."virtual' "$WORK/play")" 1
+is "it reports the mode, and that of each CPU" "$(grep -c '"mode": "virtual"' "$WORK/play")" $(($(nproc) + 1))
 is "and will be so at each boot" "$(enter systemctl is-enabled mercury-mode@virtual.service 2>&1)" enabled
+
+succeeds "the module goes" rmmod mercury_vmx
+boot
+succeeds "booted by systemd, it is virtual" is_soon virtual
+succeeds "every CPU is a guest" hv --expect virtual
+is "the unit is active" "$(manage is-active mercury-mode@virtual)" active
+is "it is stopped" "$(manage stop mercury-mode@virtual)" ""
+succeeds "every CPU is native" hv --expect native
+is "it is started" "$(manage start mercury-mode@virtual)" ""
+succeeds "every CPU is a guest" hv --expect virtual
+is "no unit has failed" "$(manage list-units --failed --plain --no-legend 'mercury*')" ""
+manage poweroff > "$WORK/output"
+wait "$booted"
+succeeds "it is native when it has gone down" hv --expect native
+
+set_mode virtual
 switches=$(field switches)
 play "virtual again" virtual -e mercury_at_boot=true
 is "changes nothing" "$(changed)" 0
@@ -78,4 +120,8 @@ is "the packages are gone" "$(installed)" ""
 succeeds "and the module" test ! -e $PROC
 is "and what the role wrote" "$(ls $HOST/etc/modprobe.d/mercury.conf $HOST/var/cache/mercury-* 2> /dev/null)" ""
 succeeds "every CPU is native" hv --expect native
+# As on a host that never had it.
+umount $HOST/usr/lib/modules
+play "absent again, without the module" absent
+is "changes nothing" "$(changed)" 0
 finish
