@@ -308,7 +308,7 @@ void mercury_tables_alloc(void);
 /* Lend them to the VMM. All CPUs virtual, the hotplug lock held. Errors: the VMM's. */
 int mercury_tables_lend(void);
 
-/* They are Linux's again when each CPU has thawed once more; false: none were, or the VMM keeps them. */
+/* They are Linux's again when each CPU has flushed once more; false: none were, or the VMM keeps them. */
 bool mercury_tables_take_back(void);
 
 /* A CPU may still use them: they are not to be freed before mercury_tables_drop(). */

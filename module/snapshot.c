@@ -47,7 +47,7 @@ static struct {
 
 /* --- Begin and end ------------------------------------------------------------------------------ */
 
-/* Bit by bit: interrupts are off while the VMM is at it. */
+/* Piece by piece: interrupts are off while the VMM is at it. */
 static void thaw(void)
 {
 	unsigned long flags;
@@ -61,9 +61,12 @@ static void thaw(void)
 	} while (!error && READ_ONCE(mercury_snapshot()->is_frozen));
 }
 
+static atomic_t unflushed;
+
 static void flush_here(void *unused)
 {
-	mercury_call(MERCURY_CALL_FLUSH, 0, 0);
+	if (mercury_call(MERCURY_CALL_FLUSH, 0, 0))
+		atomic_inc(&unflushed);
 }
 
 /* All flush. False: a CPU that has not may still use a table; they wait for the next snapshot. */
@@ -71,8 +74,9 @@ static bool flush_all(void)
 {
 	static struct cpumask silent;
 
+	atomic_set(&unflushed, 0);
 	mercury_each_cpu(flush_here, &silent);
-	if (!cpumask_empty(&silent))
+	if (!cpumask_empty(&silent) || atomic_read(&unflushed))
 		return false;
 	mercury_call_on(cpumask_first(cpu_online_mask), MERCURY_CALL_RECLAIM, 0, 0);
 	return true;

@@ -6,7 +6,7 @@
 
 #define ALONE (1u << 31) /* of the lock; the rest counts those who share it */
 
-static bool is_abandoned(const struct p2m *p2m)
+bool p2m_is_abandoned(const struct p2m *p2m)
 {
 	return __atomic_load_n(&p2m->abandoned, __ATOMIC_RELAXED);
 }
@@ -20,10 +20,10 @@ void p2m_lock(struct p2m *p2m)
 {
 	while (__atomic_fetch_or(&p2m->lock, ALONE, __ATOMIC_ACQUIRE) & ALONE)
 		while (__atomic_load_n(&p2m->lock, __ATOMIC_RELAXED) & ALONE)
-			if (is_abandoned(p2m))
+			if (p2m_is_abandoned(p2m))
 				return;
 	while (__atomic_load_n(&p2m->lock, __ATOMIC_ACQUIRE) != ALONE)
-		if (is_abandoned(p2m))
+		if (p2m_is_abandoned(p2m))
 			return;
 }
 
@@ -37,7 +37,7 @@ void p2m_lock_shared(struct p2m *p2m)
 	while (__atomic_fetch_add(&p2m->lock, 1, __ATOMIC_ACQUIRE) & ALONE) {
 		__atomic_fetch_sub(&p2m->lock, 1, __ATOMIC_RELAXED);
 		while (__atomic_load_n(&p2m->lock, __ATOMIC_RELAXED) & ALONE)
-			if (is_abandoned(p2m))
+			if (p2m_is_abandoned(p2m))
 				return;
 	}
 }

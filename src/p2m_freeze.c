@@ -33,12 +33,14 @@ void p2m_freeze(struct p2m *p2m)
 
 /*
  * An entry is changed by who claimed it: until it is written anew, which is the end of the claim, others
- * keep away from it and from the table it points to. It stays frozen as long.
+ * keep away from it and from the table it points to. It stays frozen as long. Once the P2M is abandoned
+ * the claim may be of a CPU that failed, and all that counts is that the others go on.
  */
 static bool claim(struct p2m *p2m, uint64_t *entry, uint64_t *value)
 {
 	*value = __atomic_load_n(entry, __ATOMIC_ACQUIRE);
-	return p2m->format->is_frozen(*value) && !p2m->format->is_claimed(*value) &&
+	return p2m->format->is_frozen(*value) &&
+	       (!p2m->format->is_claimed(*value) || p2m_is_abandoned(p2m)) &&
 	       __atomic_compare_exchange_n(entry, value, p2m->format->claim(*value), false,
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
@@ -50,14 +52,12 @@ static bool claim(struct p2m *p2m, uint64_t *entry, uint64_t *value)
 static enum mercury_error push_down(struct p2m *p2m, uint64_t *entry, uint64_t value,
 				    uint32_t order, bool whole)
 {
+	bool is_leaf = p2m->format->is_leaf(value, order);
 	uint64_t *table;
 
-	if (!p2m->format->is_leaf(value, order)) {
+	if (!is_leaf)
 		freeze_all(p2m, p2m_table_of(p2m, value, order));
-		p2m_write_entry(entry, p2m->format->thaw(value));
-		return MERCURY_E_OK;
-	}
-	if (whole) {
+	if (!is_leaf || whole) {
 		p2m_write_entry(entry, p2m->format->thaw(value));
 		return MERCURY_E_OK;
 	}

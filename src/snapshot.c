@@ -12,8 +12,8 @@
 #define CLASSES 64
 #define CLASS_SHIFT (PAGE_SHIFT + 1)
 
-/* Entries of the P2M that one call thaws: other CPUs' first writes, and interrupts, wait for it. */
-#define THAWED_AT_ONCE 2048
+/* Entries of the P2M that one call to thaw looks at: other CPUs' first writes, and interrupts, wait for it. */
+#define LOOKED_AT_AT_ONCE 2048
 
 static struct mercury_snapshot *meeting;
 
@@ -324,8 +324,9 @@ void snapshot_break(void)
 
 void snapshot_thaw(void)
 {
-	forget_processes();
 	if (meeting &&
-	    (!snapshot.p2m->frozen || p2m_thaw(snapshot.p2m, &snapshot.thawed, THAWED_AT_ONCE)))
+	    (!snapshot.p2m->frozen || p2m_thaw(snapshot.p2m, &snapshot.thawed, LOOKED_AT_AT_ONCE)))
 		meeting->is_frozen = 0;
+	/* Now no first write is under way that would take back what it has taken. */
+	forget_processes();
 }

@@ -74,6 +74,7 @@ static void emit_ring1(void)
 	EMIT_OFFSET("RING1_TSS_LINUX", struct ring1_cpu, tss_linux)
 	EMIT_OFFSET("RING1_PAGE_FAULT_GATE", struct ring1_cpu, page_fault.gate)
 	EMIT_OFFSET("RING1_PAGE_FAULT_HANDLER", struct ring1_cpu, page_fault.handler)
+	EMIT("IDT_GATE_SIZE", sizeof(struct idt_gate))
 	EMIT_OFFSET("TSS64_RSP0", struct tss64, rsp)
 	EMIT_OFFSET("SHARED_CR2", struct mercury_cpu_shared, cr2)
 	EMIT_OFFSET("SHARED_PAGE_FAULTS", struct mercury_cpu_shared,

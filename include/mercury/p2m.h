@@ -131,10 +131,10 @@ enum p2m_first_write {
 
 /*
  * Linux wrote to `gfn` and may not. Where that is because of p2m_freeze(): ask `first_write`, once for
- * each page, and give the right back to this page alone; splits what is larger. Without `first_write`
- * to all that is mapped with it, with no table. No flush is needed: a
- * CPU that still has the old entry cached faults again. False: the page is not frozen. Errors of the
- * pool: *error is NO_MEMORY, nothing has changed for the page.
+ * each page, and give the right back to this page alone; splits what is larger. With `first_write` NULL
+ * nobody is asked and no table is needed: a large page is opened whole. No flush is needed: a CPU that
+ * still has the old entry cached faults again. False: the page is not frozen. Errors of the pool: *error
+ * is NO_MEMORY, nothing has changed for the page.
  */
 bool p2m_thaw_write(struct p2m *p2m, uint64_t gfn,
 		    enum p2m_first_write (*first_write)(uint64_t gfn, void *data), void *data,

@@ -13,6 +13,9 @@
 void p2m_lock(struct p2m *p2m);
 void p2m_unlock(struct p2m *p2m);
 
+/* Who failed may hold the lock, or have claimed an entry, for ever. */
+bool p2m_is_abandoned(const struct p2m *p2m);
+
 /* Beside others that do the same; each entry that is changed has to be claimed. */
 void p2m_lock_shared(struct p2m *p2m);
 void p2m_unlock_shared(struct p2m *p2m);

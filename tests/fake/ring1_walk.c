@@ -317,7 +317,8 @@ static void advance(greg_t *regs)
 	}
 }
 
-static void faulted(greg_t *regs)
+/* As ring1_root_trap() does it where there is a fixup. */
+static void faulted(greg_t *regs, uint64_t address)
 {
 	static char problem[80];
 	const uint8_t *code = (const uint8_t *)regs[REG_RIP];
@@ -326,7 +327,11 @@ static void faulted(greg_t *regs)
 	for (i = 0; &__start_walk_fixups[i] < __stop_walk_fixups; i++) {
 		if (__start_walk_fixups[i].fault != (uint64_t)regs[REG_RIP])
 			continue;
+		fake.cr2 = address;
+		insn_write_cr2(cpu_shared(fake_vmm_cpu())->cr2);
 		regs[REG_RIP] = (greg_t)__start_walk_fixups[i].resume;
+		if (ring1_walk.at_fixup)
+			ring1_walk.at_fixup();
 		return;
 	}
 	snprintf(problem, sizeof(problem), "%02x %02x %02x %02x %02x %02x %02x faulted, RSP %llx",
@@ -339,7 +344,6 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
 	unsigned int i;
 
-	(void)info;
 	if (signal == SIGUSR1) {
 		memcpy(outside, regs, sizeof(outside));
 		for (i = 0; i < 16; i++)
@@ -350,7 +354,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 	if (signal == SIGUSR1 || signal == SIGTRAP)
 		advance(regs);
 	else
-		faulted(regs);
+		faulted(regs, (uint64_t)info->si_addr);
 }
 
 void walk_go(void)

@@ -29,7 +29,8 @@ struct ring1_walk {
 
 	unsigned int events; /* that came */
 	uint64_t event_rip[WALK_EVENTS];
-	int instructions;   /* since the last one */
+	int instructions;       /* since the last one */
+	void (*at_fixup)(void); /* called at an access that faults                                */
 	unsigned int traps; /* that ring1_trap() was called for                                   */
 	bool is_over; /* by IRETQ or SYSRET to `end`                                          */
 	bool by_sysret;

@@ -287,6 +287,18 @@ static void gates_that_it_does_not_know(void **unused)
 	assert_int_equal(ring1_walk.traps, 1);
 }
 
+static void absent(void)
+{
+	forget();
+	memset((struct idt_gate *)linux_at(LINUX_IDT) + VECTOR_PF, 0, sizeof(struct idt_gate));
+}
+
+static void a_gate_that_is_absent(void **unused)
+{
+	(void)unused;
+	assert_int_equal(after(absent, &in_linux, linux_rsp()).at.rip, HANDLER(VECTOR_DF));
+}
+
 static void short_idt(void)
 {
 	own()->idtr.limit = VECTOR_PF * 16 + 14;
@@ -329,6 +341,54 @@ static void a_handler_that_is_not_patched(void **unused)
 	assert_int_equal(o.gs, USER_GS);
 }
 
+/* One access of it faults, and those of ring1_trap() do not. */
+static char *closed;
+
+static void reopen(void)
+{
+	assert_int_equal(mprotect(closed, PAGE_4K, PROT_READ | PROT_WRITE), 0);
+}
+
+static void close_it(void)
+{
+	assert_int_equal(mprotect(closed, PAGE_4K, PROT_NONE), 0);
+	ring1_walk.at_fixup = reopen;
+}
+
+static void check_closed(void *page, const struct ring1_iret *at, uint64_t rsp)
+{
+	struct outcome o;
+
+	closed = page;
+	fake.cr2 = 0;
+	cpu_shared(cpu())->cr2 = 0;
+	o = after(close_it, at, rsp);
+	assert_int_equal(o.at.rip, HANDLER(VECTOR_PF));
+	assert_int_equal(o.cr2, ADDRESS);
+	assert_int_equal(fake.cr2, ADDRESS);
+}
+
+/* Linux finds the address of its own fault, not of the VMM's. */
+static void accesses_that_fault(void **unused)
+{
+	char *pages =
+		mmap(NULL, 2 * PAGE_4K, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const size_t gate = VECTOR_PF * sizeof(struct idt_gate),
+		     end = gate + sizeof(struct idt_gate);
+
+	(void)unused;
+	assert_ptr_not_equal(pages, MAP_FAILED);
+	check_closed(linux_at(LINUX_IDT), &in_linux, linux_rsp());
+	check_closed(linux_at(LINUX_TSS), &in_program, USER_RSP);
+	check_closed((void *)(linux_rsp() & ~(PAGE_4K - 1)), &in_linux, linux_rsp());
+	/* A gate that lies on two pages. */
+	memcpy(pages + PAGE_4K + 8 - end, linux_at(LINUX_IDT), end);
+	own()->idtr.base = (uint64_t)pages + PAGE_4K + 8 - end;
+	own()->idtr.limit = end - 1;
+	check_closed(pages + PAGE_4K, &in_linux, linux_rsp());
+	assert_int_equal(munmap(pages, 2 * PAGE_4K), 0);
+}
+
 static void nothing(void)
 {
 }
@@ -357,6 +417,7 @@ static const struct CMUnitTest tests[] = {
 	T(a_gate_that_has_changed),     T(a_gate_whose_high_half_has_changed),
 	T(gates_that_it_does_not_know), T(a_table_that_ends_before_it),
 	T(an_nmi_that_is_latched),      T(a_handler_that_is_not_patched),
+	T(a_gate_that_is_absent),       T(accesses_that_fault),
 	T(a_stack_that_ends),
 };
 

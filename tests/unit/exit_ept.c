@@ -416,7 +416,9 @@ static uint32_t after_a_write(uint64_t qualification, uint32_t vectoring)
 		assert_int_equal(violation(0x5000, VMX_QUAL_EPT_WRITE | qualification),
 				 FAKE_VIRTUAL);
 	fake.cpu.ss.ar &= ~(3u << SEGMENT_AR_DPL_SHIFT);
-	snapshot_thaw();
+	while (meeting.is_frozen)
+		assert_int_equal(fake_vmcall(MERCURY_CALL_THAW, 0, 0), FAKE_VIRTUAL);
+	assert_false(machine_p2m.frozen);
 	return meeting.phase;
 }
 

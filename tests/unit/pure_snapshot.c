@@ -514,6 +514,24 @@ static void a_cpu_goes_native(void **state)
 	check_over();
 }
 
+/* A CPU has failed while it resolved a first write: the others go on all the same. */
+static void a_claim_of_a_cpu_that_failed(void **state)
+{
+	int tries = 0;
+
+	(void)state;
+	assert_int_equal(stop(), MERCURY_E_OK);
+	p2m.root[0] = p2m.format->claim(p2m.root[0]);
+	assert_true(snapshot_first_write(NULL, 3, 0));
+	assert_false(can_write(3));
+	p2m_abandon(&p2m);
+	snapshot_break();
+	while (!can_write(3)) {
+		assert_true(snapshot_first_write(NULL, 3, 0));
+		assert_in_range(tries++, 0, 10);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(first_write_keeps_the_page, setup),
 	cmocka_unit_test_setup(devices_are_not_read, setup),
@@ -534,6 +552,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(not_possible, setup),
 	cmocka_unit_test_setup(unprotected, setup),
 	cmocka_unit_test_setup(a_cpu_goes_native, setup),
+	cmocka_unit_test_setup(a_claim_of_a_cpu_that_failed, setup),
 };
 
 UNIT_MAIN(tests)

@@ -17,8 +17,7 @@ extern ring1_exit_check
 %define SHARED(field)	rbx - MERCURY_CPU_DATA + MERCURY_CPU_SHARED + field
 %define FRAME(field)	rsp + RING1_FRAME_ %+ field
 
-%define GATE_SIZE	16
-%define GATE		VECTOR_PF * GATE_SIZE
+%define GATE		(VECTOR_PF * IDT_GATE_SIZE)
 
 section .text
 
@@ -27,8 +26,16 @@ FUNCTION ring1_page_fault
 	lea	rbx, [rsp + RING1_FRAME_SIZE]
 	cmp	dword [OWN(NMI_LATCHED)], 0
 	jne	ring1_linux
-	cmp	word [OWN(IDTR_LIMIT)], GATE + GATE_SIZE - 1
+	mov	r10, [FRAME(CS)]
+	test	r10b, 2				; RPL is 3, or 1
+	jz	.known
+	bt	dword [SHARED(PATCH_SWAPPED)], VECTOR_PF
+	jnc	ring1_linux
+.known:	cmp	qword [OWN(PAGE_FAULT_HANDLER)], 0
+	je	ring1_linux
+	cmp	word [OWN(IDTR_LIMIT)], GATE + IDT_GATE_SIZE - 1
 	jb	ring1_linux
+; Before anything can fault: ring1_root_trap() writes it back.
 	mov	rax, cr2
 	mov	[SHARED(SHARED_CR2)], rax
 	mov	rdx, [OWN(IDTR_BASE)]
@@ -44,14 +51,11 @@ FUNCTION ring1_page_fault
 
 	mov	r8, [FRAME(RFLAGS)]
 	mov	r9, [FRAME(RSP)]
-	mov	r10, [FRAME(CS)]
 	mov	r11, [FRAME(SS)]
 	mov	ecx, r8d
 	and	ecx, ~RFLAGS_IOPL
 	test	r10b, 2
 	jz	.from_kernel
-	bt	dword [SHARED(PATCH_SWAPPED)], VECTOR_PF
-	jnc	ring1_linux
 	bts	r10, MERCURY_RING1_SWAPPED_BIT
 	mov	rax, [OWN(TSS_LINUX)]
 .rsp0:	mov	rdx, [rax + TSS64_RSP0]
