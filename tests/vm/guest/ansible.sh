@@ -101,6 +101,7 @@ succeeds "every CPU is a guest" hv --expect virtual
 is "no unit has failed" "$(manage list-units --failed --plain --no-legend 'mercury*')" ""
 manage poweroff > "$WORK/output"
 wait "$booted"
+mount -o remount,rw $HOST # systemd has left it read-only
 succeeds "it is native when it has gone down" hv --expect native
 
 set_mode virtual
