@@ -4,6 +4,7 @@
 
 #include "call.h"
 #include "mercury/pool.h"
+#include "mercury/snapshot.h"
 #include "scenario.h"
 #include "x86/cr.h"
 #include "x86/msr.h"
@@ -157,6 +158,29 @@ static void stepping(void)
 	assert_int_equal(fake_exit(VMX_REASON_EPT_VIOLATION, VMX_QUAL_EPT_WRITE, 2), FAKE_VIRTUAL);
 }
 
+static struct mercury_snapshot meeting;
+
+static void gathering(void)
+{
+	virtual_linux();
+	meeting = (struct mercury_snapshot){ .bound = 100,
+					     .kept_max = 1,
+					     .cpus = 1,
+					     .nr_ram = 1,
+					     .ram = { { 0, PAGE_1G } },
+					     .end = PAGE_1G,
+					     .directory = UINT64_MAX,
+					     .phase = MERCURY_SNAPSHOT_GATHERS };
+	snapshot_init(&meeting, &machine_p2m);
+}
+
+static void frozen(void)
+{
+	gathering();
+	assert_int_equal(fake_vmcall(MERCURY_CALL_FREEZE, 0, 0), FAKE_VIRTUAL);
+	assert_int_equal(fake.error, MERCURY_E_OK);
+}
+
 static void not_launched(void)
 {
 	virtual_linux();
@@ -196,6 +220,9 @@ VMCALL(LEAVE)
 VMCALL(HIDDEN)
 VMCALL(LOOKUP)
 VMCALL(NR)
+VMCALL(FREEZE)
+VMCALL(THAW)
+VMCALL(FLUSH)
 EXIT(cpuid, CPUID, 0, 2)
 EXIT(rdmsr, RDMSR, 0, 2)
 EXIT(wrmsr, WRMSR, 0, 2)
@@ -217,6 +244,23 @@ static enum fake_outcome hidden_write(void)
 {
 	fake_set_field(VMCS_GUEST_PHYSICAL_ADDRESS, SCENARIO_HIDDEN);
 	return fake_exit(VMX_REASON_EPT_VIOLATION, VMX_QUAL_EPT_WRITE, 2);
+}
+
+/* Down to the page: until no list for its old content is found, and the snapshot is broken. */
+static enum fake_outcome first_writes(void)
+{
+	enum fake_outcome outcome = FAKE_VIRTUAL;
+
+	fake_set_field(VMCS_GUEST_PHYSICAL_ADDRESS, 5 * PAGE_4K);
+	while (outcome == FAKE_VIRTUAL && meeting.phase == MERCURY_SNAPSHOT_FROZEN)
+		outcome = fake_exit(VMX_REASON_EPT_VIOLATION, VMX_QUAL_EPT_WRITE, 2);
+	return outcome;
+}
+
+static void written(void)
+{
+	frozen();
+	assert_int_equal(first_writes(), FAKE_VIRTUAL);
 }
 
 /* The exit that a VM entry which fails later than the first becomes. */
@@ -266,6 +310,10 @@ const struct scenario scenarios[] = {
 	{ "hidden write", virtual_linux, hidden_write, FAKE_VIRTUAL, 0, 0, false, false },
 	{ "hidden write, second half", stepping, exit_monitor_trap_flag, FAKE_VIRTUAL, 0, 0, false,
 	  false },
+	{ "freeze", gathering, vmcall_FREEZE, FAKE_VIRTUAL, 0, 0, false, false },
+	{ "first writes", frozen, first_writes, FAKE_VIRTUAL, 0, 0, false, false },
+	{ "thaw", written, vmcall_THAW, FAKE_VIRTUAL, 0, 0, false, false },
+	{ "flush", written, vmcall_FLUSH, FAKE_VIRTUAL, 0, 0, false, false },
 	{ "unknown exit", virtual_linux, exit_unknown, FAKE_NATIVE, 0, 0, false, false },
 	{ "unknown exit in an NMI handler", in_nmi_handler, exit_unknown, FAKE_NATIVE, 0, 0, false,
 	  false },
