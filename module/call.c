@@ -27,7 +27,8 @@ const char *mercury_error_text(u64 error)
 #define E(name, errno_, text) [MERCURY_E_##name] = text,
 	static const char *const texts[] = { MERCURY_ERRORS(E) };
 #undef E
-	return error < ARRAY_SIZE(texts) ? texts[error] : "the VMM returned an unknown error";
+	return error < ARRAY_SIZE(texts) ? texts[error] :
+					   "the VMM returned an unknown error: report it";
 }
 
 const char *mercury_cpu_text(unsigned int cpu, u64 error)
@@ -106,11 +107,11 @@ static const char *first_obstacle(void)
 	if (__read_cr4() & BIT_ULL(32))
 		return "FRED (CR4.FRED) is on: boot with fred=off";
 	if (pgd_val(pgd[MERCURY_WINDOW_PML4_SLOT]))
-		return "PML4 slot 509, where the window belongs, is occupied by something else";
+		return "PML4 slot 509, where the window belongs, is occupied by something else: unload other hypervisors";
 	if (cpu_feature_enabled(X86_FEATURE_XENPV))
-		return "this is a Xen PV guest: Linux does not own its page tables";
+		return "this is a Xen PV guest, Linux does not own its page tables: run it as PVH or HVM";
 	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
-		return "memory encryption (SME, SEV, TDX) is active; not supported";
+		return "memory encryption (SME, SEV, TDX) is active, not supported: boot with mem_encrypt=off, outside of SEV and TDX";
 	return NULL;
 }
 
@@ -159,7 +160,9 @@ int mercury_prepare_cpu(unsigned int cpu)
 	if (error)
 		return report(cpu, mercury_chosen()->title, error);
 	if (mercury_cpu_shared(cpu)->is_owned)
-		pr_info_ratelimited("CPU %u is cold: VMX is owned by another (kvm_intel?)\n", cpu);
+		pr_info_ratelimited(
+			"CPU %u is cold: VMX is owned by another (kvm_intel?); unload it before you switch\n",
+			cpu);
 	return 0;
 }
 

@@ -40,7 +40,7 @@ int mercury_command(const char *text, size_t length)
 	int error;
 
 	if (!capable(CAP_SYS_ADMIN)) {
-		mercury_refuse("changing the mode needs CAP_SYS_ADMIN");
+		mercury_refuse("changing the mode needs CAP_SYS_ADMIN: run it as root");
 		return -EPERM;
 	}
 	error = parse_mode(text, length, &mode);

@@ -82,7 +82,8 @@ static int p2m_show(struct seq_file *m, void *unused)
 	for (frame = 0; frame < top; frame = behind(frame, &page)) {
 		cond_resched();
 		if (!look_up(frame, &page)) {
-			seq_puts(m, "there is no P2M: the CPU has no EPT, or ept=off\n");
+			seq_puts(m,
+				 "there is no P2M: the CPU has no EPT, or ept=off; load the module with ept=auto\n");
 			return 0;
 		}
 		if (run.mapped && goes_on(&run, first, &page, frame))
@@ -106,7 +107,8 @@ static int show_lookup(struct seq_file *m, void *unused)
 	struct mercury_page page;
 
 	if (!look_up(frame, &page)) {
-		seq_puts(m, "there is no P2M: the CPU has no EPT, or ept=off\n");
+		seq_puts(m,
+			 "there is no P2M: the CPU has no EPT, or ept=off; load the module with ept=auto\n");
 		return 0;
 	}
 	seq_puts(m, "p2m ");

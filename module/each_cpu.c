@@ -92,7 +92,8 @@ void mercury_each_cpu_stop(void)
 
 	for_each_possible_cpu(cpu)
 		while (atomic_read_acquire(&per_cpu(requests, cpu).state) != IDLE) {
-			pr_alert("unload waits: CPU %u has yet to answer an interrupt\n", cpu);
+			pr_alert("unload waits: CPU %u has yet to answer an interrupt; wait, or restart if it is locked up\n",
+				 cpu);
 			msleep(1000);
 		}
 }

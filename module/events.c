@@ -30,7 +30,7 @@ static int on_cpu_online(unsigned int cpu)
 	if (mercury_mode() == MERCURY_NATIVE)
 		return 0;
 	pr_err_ratelimited(
-		"CPU %u stays offline: the machine is virtual and it cannot join; native lets it come\n",
+		"CPU %u stays offline: the machine is virtual and it cannot join; switch to native to let it come\n",
 		cpu);
 	return error;
 }
@@ -47,7 +47,7 @@ static enum cpuhp_state hotplug_state;
 /* Whoever refuses is not told that the sleep is off, so that takes back what is done here. */
 static int prepare_sleep(void)
 {
-	int error = mercury_hold_native("it is about to sleep", false);
+	int error = mercury_hold_native("it is about to sleep; wait until it is awake", false);
 
 	if (error)
 		mercury_release();
@@ -66,7 +66,7 @@ static int on_sleep(struct notifier_block *block, unsigned long event, void *unu
 	case PM_POST_RESTORE:
 		if (mercury_release())
 			pr_warn_ratelimited(
-				"after sleep the machine stays native: see above, or last error\n");
+				"after sleep the machine stays native: see last error for why\n");
 		return NOTIFY_OK;
 	}
 	return NOTIFY_DONE;
@@ -79,8 +79,8 @@ static struct notifier_block sleep_block = { .notifier_call = on_sleep };
 static int on_reboot(struct notifier_block *block, unsigned long event, void *unused)
 {
 	/* Others want to be notified too, whatever becomes of us. */
-	if (mercury_hold_native("it is about to restart", true))
-		pr_alert("reboot: a CPU did not go native; see above\n");
+	if (mercury_hold_native("it is about to restart; wait until it is up again", true))
+		pr_alert("reboot: a CPU did not go native; see above for why\n");
 	return NOTIFY_DONE;
 }
 

@@ -133,8 +133,8 @@ int mercury_stop_all(u32 attempts, u32 *retries)
 			return 0;
 		wait_before(*retries);
 	}
-	mercury_refuse("snapshot: the CPUs did not all stop within %u us in %u attempts", BOUND_US,
-		       attempts);
+	mercury_refuse("snapshot: the CPUs did not all stop within %u us in %u attempts; try again",
+		       BOUND_US, attempts);
 	return -EAGAIN;
 }
 

@@ -74,7 +74,7 @@ static void flush(bool all)
 	if (head < log_read)
 		log_read = 0;
 	if (head - log_read > MERCURY_LOG_SIZE) {
-		pr_notice_ratelimited("vmm: (%llu bytes of log lost)\n",
+		pr_notice_ratelimited("vmm: %llu bytes of log were lost: see what is left\n",
 				      head - log_read - MERCURY_LOG_SIZE);
 		log_read = head - MERCURY_LOG_SIZE;
 	}

@@ -22,7 +22,10 @@ u64 mercury_lost_stack(void)
 void mercury_lost(void)
 {
 	unsigned int cpu = smp_processor_id();
+	const char *text = mercury_cpu_shared(cpu)->text;
 
 	mercury_log_flush_on_panic();
-	panic("mercury: what CPU %u did is lost: %s", cpu, mercury_cpu_shared(cpu)->text);
+	/* Its next step is for a machine that goes on. */
+	panic("mercury: what CPU %u did is lost: %.*s; keep the dump, report it", cpu,
+	      (int)strcspn(text, ";"), text);
 }

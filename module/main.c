@@ -58,11 +58,11 @@ const char *mercury_backend(void)
 static int check_parameters(void)
 {
 	if (strcmp(backend, "auto") && strcmp(backend, "vmx") && strcmp(backend, "ring1")) {
-		pr_err("backend=%s: must be auto, vmx or ring1\n", backend);
+		pr_err("backend=%s is none; give auto, vmx or ring1\n", backend);
 		return -EINVAL;
 	}
 	if (strcmp(ept, "auto") && strcmp(ept, "off")) {
-		pr_err("ept=%s: must be auto or off\n", ept);
+		pr_err("ept=%s is neither; give auto or off\n", ept);
 		return -EINVAL;
 	}
 	return 0;
@@ -145,7 +145,7 @@ static int __init start_backend(void)
 	if (error != -ENODEV || strcmp(backend, "auto"))
 		return error;
 	mercury_refuse("%s", mercury_backend_reason());
-	pr_warn("no usable backend: Linux stays native; sysctl mercury.status says why\n");
+	pr_warn("no usable backend: Linux stays native; see sysctl mercury.status for why\n");
 	return 0;
 }
 
@@ -185,7 +185,9 @@ static int __init mercury_init(void)
 		}
 		mercury_debugfs_start();
 	}
-	pr_info("loaded, backend %s; sysctl mercury.mode=virtual to switch\n", mercury_backend());
+	if (usable)
+		pr_info("loaded, backend %s; sysctl mercury.mode=virtual to switch\n",
+			mercury_backend());
 	return 0;
 }
 

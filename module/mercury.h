@@ -228,6 +228,9 @@ u64 mercury_state_size(void); /* bytes */
 /* Task-independent items of a CPU, which is native, as they are now, for the conclusion. */
 void mercury_state_keep(unsigned int cpu);
 
+/* After a switch, under the hotplug lock: differences that it has added, into the log. */
+void mercury_state_tell(void);
+
 /* All CPUs native for good: equal to what was kept? Into the log, if parameter verify is set. */
 void mercury_state_conclude(void);
 void mercury_state_show(struct seq_file *m);

@@ -181,7 +181,9 @@ static ssize_t write_command(struct file *file, const char __user *user, size_t 
 	int error;
 
 	if (*ppos) {
-		mercury_refuse("a mode is written at once, not at offset %lld", *ppos);
+		mercury_refuse(
+			"a mode is written at once, not at offset %lld; write native or virtual to a file just opened",
+			*ppos);
 		return -EINVAL;
 	}
 	if (count > sizeof(text)) {

@@ -89,7 +89,7 @@ static int ring1_open(void)
 
 	if (error) {
 		mercury_refuse(
-			"PML4 slot 509, where the window belongs, is occupied by something else");
+			"PML4 slot 509, where the window belongs, is occupied by something else: unload other hypervisors");
 		return error;
 	}
 	is_hung = true;
@@ -164,9 +164,9 @@ static int ring1_start(void)
 	missing = mercury_symbols_find(&symbols);
 	if (missing) {
 		mercury_refuse(
-			"the kernel does not tell where its symbol %s is: it takes VT-x or another kernel",
+			"the kernel does not tell where its symbol %s is: boot one with CONFIG_KALLSYMS_ALL, or use VT-x",
 			missing);
-		pr_err("ring 1: the kernel does not tell where its symbol %s is: it takes VT-x or another kernel\n",
+		pr_err("ring 1: the kernel does not tell where its symbol %s is: boot one with CONFIG_KALLSYMS_ALL, or use VT-x\n",
 		       missing);
 		return -ENODEV;
 	}

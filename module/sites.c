@@ -119,14 +119,14 @@ static const char *open_table(const struct firmware *file)
 	for (i = 0; i < table.count; i++)
 		if (table.sites[i].kind >= MERCURY_SITE_KINDS ||
 		    table.sites[i].length > MERCURY_SITE_BYTES)
-			return "the table of sites has a kind that this module does not know";
+			return "the table of sites has a kind that this module does not know: make it anew by mercury-sites";
 	for (i = MERCURY_SITE_USER_ENTRY; i <= MERCURY_SITE_PCID_FLUSH; i++)
 		if (!site_of(i))
 			return "the table of sites lacks one: make it anew by mercury-sites";
 	if (mercury_cave_end - mercury_cave > MERCURY_CAVE_BYTES ||
 	    site_of(MERCURY_SITE_CAVE)->target !=
 		    ~crc32_le(~0, text(site_of(MERCURY_SITE_CAVE)->offset), MERCURY_CAVE_BYTES))
-		return "the kernel's entry code is not as its image has it";
+		return "the kernel's entry code is not as its image has it: see who else patches it";
 	return NULL;
 }
 
@@ -221,7 +221,7 @@ static const char *make_patches(void)
 
 	table.patches = kvcalloc(table.count, sizeof(*table.patches), GFP_KERNEL);
 	if (!table.patches)
-		return "there was no memory for the table of sites";
+		return "there was no memory for the table of sites: switch again";
 	for (i = 0; i < table.count; i++) {
 		struct patch *p = &table.patches[table.nr_patches];
 		int error;
@@ -281,7 +281,7 @@ static const u8 *error_call_in(const u8 *from, const u8 *to)
 	return NULL;
 }
 
-#define NOT_WANTED "the module's parameter patch says so"
+#define NOT_WANTED "the module's parameter patch is 0: set it to 1"
 
 static const char *load(void)
 {
@@ -290,9 +290,9 @@ static const char *load(void)
 	const char *why;
 
 	if (!table.symbols->text_mutex || !table.symbols->_text || !table.symbols->__start_notes)
-		return "the kernel does not tell where its code is";
+		return "the kernel does not tell where its code is: boot one with CONFIG_KALLSYMS_ALL";
 	if (boot_cpu_has(X86_FEATURE_KERNEL_IBRS))
-		return "the kernel writes IA32_SPEC_CTRL at each entry (spectre_v2=ibrs)";
+		return "the kernel writes IA32_SPEC_CTRL at each entry: boot with another spectre_v2= than ibrs, if the CPU is safe so";
 	snprintf(name, sizeof(name), "mercury/%s.sites", utsname()->release);
 	if (request_firmware_direct(&table.file, name, mercury_device()))
 		return "this kernel has no table of sites in /lib/firmware/mercury: see mercury-sites";
@@ -304,7 +304,7 @@ static const char *load(void)
 	fill_hooks();
 	page_fault = mercury_sites_vectors(table.swapped, error_call_in);
 	if (!page_fault)
-		return "the kernel's page fault handler is not its own";
+		return "the kernel's page fault handler is not its own: see who replaced it";
 	mercury_page_fault_entered = page_fault + CALL_BYTES;
 	return NULL;
 }
@@ -381,7 +381,7 @@ static const char *look_at_sites(void)
 
 	rdmsrl(MSR_LSTAR, lstar);
 	if (entry - lstar >= ENTRY_BYTES)
-		return "system calls do not go to the kernel's own entry";
+		return "system calls do not go to the kernel's own entry: see who replaced it";
 	table.nr_held = 0;
 	for (i = 0; i < table.nr_patches; i++) {
 		struct patch *p = &table.patches[i];
@@ -389,7 +389,7 @@ static const char *look_at_sites(void)
 		p->is_held = p->is_probed || !is_as_expected(p);
 		table.nr_held += p->is_held;
 		if (p->is_held && is_vital(p))
-			return "the kernel's entry code is not as its image has it";
+			return "the kernel's entry code is not as its image has it: see who else patches it";
 	}
 	return NULL;
 }
@@ -453,8 +453,9 @@ void mercury_sites_end(bool to_virtual)
 static void restore(const struct patch *p)
 {
 	if (memcmp(p->at, p->new, p->length))
-		pr_err_ratelimited("the kernel's code at %pS was changed while it was patched\n",
-				   p->at);
+		pr_err_ratelimited(
+			"the kernel's code at %pS was changed while it was patched, and is left so; report it, and restart soon\n",
+			p->at);
 	else
 		mercury_write_text(p->at, p->old, p->length);
 }
@@ -585,14 +586,15 @@ void mercury_sites_left(void)
 void mercury_sites_show(struct seq_file *m)
 {
 	if (!table.patches || table.why)
-		seq_printf(m, "patched: nothing, %s\n",
-			   table.why ?: "for it was never virtual yet");
+		seq_printf(m, "patched: nothing, %s\n", table.why ?: "it was never virtual yet");
 	else if (atomic_read(&text_state) == TEXT_NATIVE)
 		seq_printf(m, "patched: nothing, for it is native; %u sites\n", table.nr_patches);
 	else
 		seq_printf(m, "patched: %u sites, %u held by others\n",
 			   table.nr_patches - table.nr_held, table.nr_held);
 	if (table.restored)
-		seq_printf(m, "code check: %s in %llu leaves\n",
-			   table.differs ? "differs" : "equal", table.restored);
+		seq_printf(m,
+			   table.differs ? "code check: differs in %llu leaves; report it\n" :
+					   "code check: equal in %llu leaves\n",
+			   table.restored);
 }

@@ -120,8 +120,8 @@ static int fill_in(struct mercury_snapshot *m, const struct mercury_snapshot_sta
 	memset(m, 0, sizeof(*m));
 	m->nr_ram = mercury_ram(m->ram, MERCURY_SNAPSHOT_RAM);
 	if (m->nr_ram > MERCURY_SNAPSHOT_RAM) {
-		mercury_refuse("snapshot: RAM lies in %u ranges, %u are supported", m->nr_ram,
-			       MERCURY_SNAPSHOT_RAM);
+		mercury_refuse("snapshot: RAM lies in %u ranges, %u are supported; report it",
+			       m->nr_ram, MERCURY_SNAPSHOT_RAM);
 		return -E2BIG;
 	}
 	m->directory = mercury_kept_directory();

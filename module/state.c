@@ -119,7 +119,7 @@ struct machine_state {
 
 struct state_cpu {
 	struct machine_state before, after, at_load, shown;
-	u64 checks, differences;
+	u64 checks, differences, told;
 	char text[160];
 };
 static struct state_cpu __percpu *state_cpus;
@@ -286,6 +286,26 @@ void mercury_state_stop(void)
 	free_percpu(state_cpus);
 }
 
+static void tell_differences(unsigned int cpu, struct state_cpu *s)
+{
+	pr_err("CPU %u: state check: %llu differences, first: %s; stay native and report it\n", cpu,
+	       s->differences, s->text);
+	s->told = s->differences;
+}
+
+/* After a switch, under the hotplug lock: those that it has added. */
+void mercury_state_tell(void)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu) {
+		struct state_cpu *s = per_cpu_ptr(state_cpus, cpu);
+
+		if (s->differences > s->told)
+			tell_differences(cpu, s);
+	}
+}
+
 /* At unload, native again: equal to what was found at load, or when the CPU came? */
 void mercury_state_conclude(void)
 {
@@ -296,11 +316,10 @@ void mercury_state_conclude(void)
 	cpus_read_lock();
 	on_each_cpu(compare_with_load, NULL, 1);
 	for_each_online_cpu(cpu) {
-		const struct state_cpu *s = per_cpu_ptr(state_cpus, cpu);
+		struct state_cpu *s = per_cpu_ptr(state_cpus, cpu);
 
 		if (s->differences)
-			pr_err("CPU %u: state check: %llu differences, first: %s\n", cpu,
-			       s->differences, s->text);
+			tell_differences(cpu, s);
 		else
 			pr_info("CPU %u: state check: equal in %llu comparisons of %d items\n", cpu,
 				s->checks, ITEMS);
@@ -336,7 +355,7 @@ void mercury_state_show(struct seq_file *m)
 	u64 checks = 0;
 
 	if (!READ_ONCE(mercury_verify)) {
-		seq_puts(m, "state check: off (parameter verify)\n");
+		seq_puts(m, "state check: off; set the parameter verify to 1\n");
 		return;
 	}
 	for_each_online_cpu(cpu) {
@@ -345,8 +364,10 @@ void mercury_state_show(struct seq_file *m)
 		checks += s->checks;
 		if (!s->differences)
 			continue;
-		seq_printf(m, "state check: differs on cpu%u: %s (%llu differences)\n", cpu,
-			   mercury_may_see(m) ? s->text : "shown to root only", s->differences);
+		seq_printf(m,
+			   "state check: differs on cpu%u: %s (%llu differences); stay native and report it\n",
+			   cpu, mercury_may_see(m) ? s->text : "shown to root only",
+			   s->differences);
 		return;
 	}
 	seq_printf(m, "state check: equal in %llu comparisons of %d items\n", checks, ITEMS);

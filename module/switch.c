@@ -293,6 +293,7 @@ static int switch_all(enum mercury_mode mode)
 	}
 	if (!count_virtual())
 		mercury_chosen()->close();
+	mercury_state_tell();
 	/*
 	 * What the CPUs are, not what was asked for; and before a CPU that comes next can read it. If
 	 * all went native by themselves already, the look that follows says so.
@@ -438,7 +439,7 @@ void mercury_check_mode(void)
 		/* Else a command to go native has not reached every CPU, and has said so. */
 		if (wanted_mode == MERCURY_VIRTUAL)
 			mercury_refuse("%u of %u CPUs went native by themselves, the others "
-				       "followed; the kernel log says why",
+				       "followed; see the kernel log for why",
 				       num_online_cpus() - count_virtual(), num_online_cpus());
 		cpus_read_unlock();
 		set_mode_locked(MERCURY_NATIVE);
@@ -503,8 +504,8 @@ int mercury_switch_start(void)
 void mercury_switch_stop(void)
 {
 	/* The VMM's memory must not go while a CPU needs it: there is no way but to wait. */
-	while (mercury_hold_native("the module is being unloaded", true)) {
-		pr_alert("unload waits: a CPU does not go native; see above\n");
+	while (mercury_hold_native("the module is being unloaded; load it again", true)) {
+		pr_alert("unload waits: a CPU does not go native; see above for why\n");
 		msleep(1000);
 	}
 	mercury_watch_stop();

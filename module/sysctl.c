@@ -26,7 +26,9 @@ static int do_mode(mercury_ctl_table *table, int write, void *buffer, size_t *le
 		return show(mercury_mode() == MERCURY_VIRTUAL ? "virtual" : "native", 0, buffer,
 			    lenp, ppos);
 	if (*ppos) {
-		mercury_refuse("a mode is written at once, not at offset %lld", *ppos);
+		mercury_refuse(
+			"a mode is written at once, not at offset %lld; write native or virtual to a file just opened",
+			*ppos);
 		return -EINVAL;
 	}
 	error = mercury_command(buffer, *lenp);
@@ -75,11 +77,11 @@ static void describe(char *text, size_t size)
 			  online, nature ? ", " : "", nature ?: "");
 	else if (owned)
 		scnprintf(text, size,
-			  "native, cold: VMX owned by another on %u of %u CPUs (kvm_intel?)", owned,
-			  online);
+			  "native, cold: VMX owned by another on %u of %u CPUs (kvm_intel?); unload it before you switch",
+			  owned, online);
 	else if (count_cpus(is_cold))
 		scnprintf(text, size,
-			  "native, %u of %u CPUs could not be prepared; the kernel log says why",
+			  "native, %u of %u CPUs could not be prepared; see the kernel log for why",
 			  count_cpus(is_cold), online);
 	else if (nature)
 		scnprintf(text, size, "native, ready on %u CPUs, %s", online, nature);

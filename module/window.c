@@ -291,7 +291,7 @@ static int build_pool(void)
 	int error = 0;
 
 	if (pages > MERCURY_POOL_MAX_PAGES) {
-		pr_err("RAM ends at %llu GiB, more than the P2M's pool can describe; boot with less: mem=\n",
+		pr_err("RAM ends at %llu GiB, more than the P2M's pool can describe; boot with a smaller mem=\n",
 		       top / SZ_1G);
 		return -E2BIG;
 	}

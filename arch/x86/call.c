@@ -139,9 +139,10 @@ static enum mercury_error call_leave(struct cpu *cpu, uint64_t arg0, uint64_t ar
 {
 	(void)arg0, (void)arg1;
 	if (machine_p2m.root && !p2m_is_identity(&machine_p2m))
-		return cpu_refuse(cpu, MERCURY_E_P2M, machine_p2m.foreign,
-				  "%lu pages of the P2M are not the identity; end what uses it first",
-				  machine_p2m.foreign);
+		return cpu_refuse(
+			cpu, MERCURY_E_P2M, machine_p2m.foreign,
+			"%lu pages of the P2M are not the identity; end the snapshot, or report it",
+			machine_p2m.foreign);
 	/* The module ends a snapshot first; a CPU that has to leave now writes unseen. */
 	snapshot_break();
 	cpu->returns = &cpu->leaving;
@@ -293,14 +294,15 @@ void vmm_force_native(struct cpu *cpu)
 	s->returns_result = false;
 	takes = takes_event(cpu, s, &event);
 	if (!native_can_return(cpu, s, takes ? &event : NULL)) {
-		console_line("cpu %u: cr3 %lx does not map the way to native", cpu->index, s->cr3);
+		console_line("cpu %u: cr3 %lx does not map the way to native, an NMI is to do it: report it if it does not",
+			     cpu->index, s->cr3);
 		return;
 	}
 	/* What it writes then is not seen. */
 	snapshot_break();
 	/* A leave by command would be refused; here there is no choice, but it shall be known. */
 	if (machine_p2m.root && !p2m_is_identity(&machine_p2m))
-		console_line("cpu %u: goes native though %lu pages of the P2M are not the identity",
+		console_line("cpu %u: goes native though %lu pages of the P2M are not the identity; report it",
 			     cpu->index, machine_p2m.foreign);
 	cpu_shared(cpu)->forced++;
 	cpu_shared(cpu)->asks_leave = s->takes_nmi;

@@ -45,7 +45,7 @@ static void screen(struct cpu *cpu, const struct trap_frame *f)
 		return;
 	cpu->in_screen = true;
 	cpu_fail(cpu, MERCURY_E_FAULT, f->vector,
-		 "the VMM took exception %lu, error code %lx, at rip %016lx: this CPU to native",
+		 "the VMM took exception %lu, error code %lx, at rip %016lx: this CPU to native; unload the module, load it again, report it",
 		 f->vector, f->error_code, f->rip);
 	console_line("!cr2 %016lx cr3 %016lx cr4 %lx rflags %lx", insn_read_cr2(), insn_read_cr3(),
 		     insn_read_cr4(), f->rflags);

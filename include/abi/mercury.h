@@ -133,29 +133,34 @@ enum mercury_call {
 };
 
 /* Every reason for which the VMM refuses or fails: name, the errno Linux shows, the sentence. */
-#define MERCURY_ERRORS(E)                                                                          \
-	E(OK, 0, "no error")                                                                       \
-	E(BAD_CALL, EINVAL, "the VMM does not know this call")                                     \
-	E(BAD_STATE, EIO, "the call does not fit this CPU's state")                                \
-	E(UNSUPPORTED, ENODEV, "this CPU cannot do it")                                            \
-	E(OWNED, EBUSY, "VMX is owned by another (CR4.VMXE is set); unload it, KVM for instance")  \
-	E(AUDIT, EIO, "the captured state would not pass VM entry")                                \
-	E(NO_MEMORY, ENOMEM, "the VMM's page pool is exhausted")                                   \
-	E(VMXON, EIO, "VMXON failed")                                                              \
-	E(VMCLEAR, EIO, "VMCLEAR failed")                                                          \
-	E(VMPTRLD, EIO, "VMPTRLD failed")                                                          \
-	E(VMWRITE, EIO, "VMWRITE failed")                                                          \
-	E(VMLAUNCH, EIO, "VMLAUNCH failed")                                                        \
-	E(ENTRY, EIO, "VM entry failed on the guest state")                                        \
-	E(P2M, EIO, "the P2M is not the identity")                                                 \
-	E(FORCED, EIO, "the VMM put this CPU back to native by itself; see the log")               \
-	E(FLUSH, EIO, "INVEPT or INVVPID failed")                                                  \
-	E(FAULT, EIO, "the VMM failed in this call; see the kernel log")                           \
-	E(BROKEN, EIO,                                                                             \
-	  "the VMM has failed before, see the kernel log: unload the module, load it again")       \
-	E(NO_ANSWER, ETIMEDOUT, "it did not answer an interrupt within a second; try again")       \
-	E(LATE, EAGAIN, "the CPUs did not all stop in time")                                       \
-	E(IN_USE, EBUSY, "a table of the P2M lies there")
+#define MERCURY_ERRORS(E)                                                                           \
+	E(OK, 0, "no error")                                                                        \
+	E(BAD_CALL, EINVAL, "the VMM does not know this call: report it")                           \
+	E(BAD_STATE, EIO,                                                                           \
+	  "the call does not fit this CPU's state: unload the module, load it again")               \
+	E(UNSUPPORTED, ENODEV, "this CPU cannot do it: see mercury check")                          \
+	E(OWNED, EBUSY,                                                                             \
+	  "VMX is owned by another (CR4.VMXE is set), KVM for instance: end its guests, unload it") \
+	E(AUDIT, EIO, "the captured state would not pass VM entry: report it")                      \
+	E(NO_MEMORY, ENOMEM,                                                                        \
+	  "the VMM's page pool is exhausted: load the module with a larger snapshot_gib")           \
+	E(VMXON, EIO, "VMXON failed: try again, then report it")                                    \
+	E(VMCLEAR, EIO, "VMCLEAR failed: try again, then report it")                                \
+	E(VMPTRLD, EIO, "VMPTRLD failed: try again, then report it")                                \
+	E(VMWRITE, EIO, "VMWRITE failed: try again, then report it")                                \
+	E(VMLAUNCH, EIO, "VMLAUNCH failed: try again, then report it")                              \
+	E(ENTRY, EIO, "VM entry failed on the guest state: report it")                              \
+	E(P2M, EIO, "the P2M is not the identity: end the snapshot, or report it")                  \
+	E(FORCED, EIO,                                                                              \
+	  "the VMM put this CPU back to native by itself; see the kernel log for why")              \
+	E(FLUSH, EIO, "INVEPT or INVVPID failed: try again, then report it")                        \
+	E(FAULT, EIO,                                                                               \
+	  "the VMM failed in this call, see the kernel log: unload the module, load it again")      \
+	E(BROKEN, EIO,                                                                              \
+	  "the VMM has failed before, see the kernel log: unload the module, load it again")        \
+	E(NO_ANSWER, ETIMEDOUT, "it did not answer an interrupt within a second; try again")        \
+	E(LATE, EAGAIN, "the CPUs did not all stop in time: try again")                             \
+	E(IN_USE, EBUSY, "a table of the P2M lies there: end the snapshot")
 
 #define E(name, errno_, text) MERCURY_E_##name,
 enum mercury_error { MERCURY_ERRORS(E) MERCURY_E_NR };
@@ -285,7 +290,7 @@ struct mercury_cpu_shared {
 	mer_u32 unused;
 	mer_u64 error;           /* mercury_error of the last call that failed                    */
 	mer_u64 detail;          /* VM-instruction error, exit reason, MSR ...: see text          */
-	char text[MERCURY_TEXT]; /* the sentence for the user, what and why                       */
+	char text[MERCURY_TEXT]; /* the sentence for the user: what, why, what next               */
 	mer_u64 exits[MERCURY_EXIT_REASONS]; /* VM exits by basic exit reason                     */
 	mer_u64 nmis_in_root;   /* NMIs that arrived while the VMM ran                            */
 	mer_u64 mcs_in_root;    /* machine checks that did                                        */

@@ -7,6 +7,9 @@ set -u
 
 bash docs/generate --check "$PWD" 2>&1 | check "what is generated in the documents is up to date"
 
+perl docs/messages 2>&1 > /dev/null |
+	check "every message names its next step, and docs/messages finds each"
+
 name="docs/benchmarks.md and the figures of README.md are those of the kept results"
 if need jq jq "$name"; then
 	bash tests/bench/document --check "$PWD" 2>&1 | check "$name"

@@ -174,13 +174,14 @@ static const char *judge_cpu(struct first_cpu *first, char *buffer, size_t size)
 		return sentence;
 	vmx_capability_read(&capability);
 	if (first->known && memcmp(&capability, &first->capability, sizeof(capability)))
-		return "its VT-x capabilities differ from the first CPU's";
+		return "its VT-x capabilities differ from the first CPU's: update firmware and microcode";
 	first->capability = capability;
 	first->known = true;
 	if (vmx_controls_negotiate(&capability, &facts.features, vmx_has_ept(&capability),
 				   &controls, &obstacle))
 		return NULL;
-	snprintf(buffer, size, "VT-x %s: the CPU %s %s, which Mercury does not handle",
+	snprintf(buffer, size,
+		 "VT-x %s: the CPU %s %s, which Mercury does not handle; use backend=ring1",
 		 obstacle.word, obstacle.forced ? "insists on" : "lacks", obstacle.name);
 	return buffer;
 }
@@ -208,6 +209,18 @@ static void tell_without_msrs(struct listener *l, const char *why)
 		     "the CPU has VT-x; its MSRs cannot be read: %s", why);
 }
 
+/* The next step is what follows the last of these; docs/messages holds every sentence to that. */
+static void tell_wrong(struct listener *l, long cpu, const char *sentence)
+{
+	const char *at, *step = NULL;
+
+	for (at = sentence; (at = strpbrk(at, ":;")); at++)
+		if (at[1] == ' ')
+			step = at;
+	tell(l, "vt-x", MERCURY_BAD, step ? step + 2 : "report it", "CPU %ld: %.*s", cpu,
+	     step ? (int)(step - sentence) : (int)strlen(sentence), sentence);
+}
+
 static void check_cpus(struct listener *l)
 {
 	char *cpuinfo = files_read("/proc/cpuinfo"), buffer[200];
@@ -232,8 +245,7 @@ static void check_cpus(struct listener *l)
 	}
 	free(cpuinfo);
 	if (wrong)
-		tell(l, "vt-x", MERCURY_BAD, "the sentence says what helps, if anything does",
-		     "CPU %ld: %s", cpu - 1, wrong);
+		tell_wrong(l, cpu - 1, wrong);
 	else
 		tell_capability(l, &first, online);
 }

@@ -16,7 +16,7 @@ static const char *next_step(int number)
 	case EBUSY:
 		return "end KVM's guests, unload kvm_intel";
 	case ENODEV:
-		return "this takes VT-x: mercury check";
+		return "see mercury check: this takes VT-x";
 	}
 	return "run it as root";
 }

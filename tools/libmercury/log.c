@@ -53,8 +53,10 @@ int mercury_log_read(bool follow, void (*tell)(const struct mercury_log_line *li
 	ssize_t n;
 
 	if (fd < 0)
-		return mercury_problem(problem, errno, "run it as root", "%s: %s", KERNEL_LOG,
-				       strerror(errno));
+		return mercury_problem(problem, errno,
+				       errno == ENOENT ? "see dmesg, on the machine itself" :
+							 "run it as root",
+				       "%s: %s", KERNEL_LOG, strerror(errno));
 	/* EPIPE: records were overwritten before they were read; the next read has the oldest. */
 	while ((n = read(fd, buffer + used, sizeof(buffer) - used)) > 0 ||
 	       (n < 0 && errno == EPIPE))

@@ -43,9 +43,19 @@ static int failed(struct snapshot *s, const char *what)
 		int number;
 		const char *what, *next;
 	} known[] = {
+		{ EACCES, "not allowed to take a snapshot", "run it as root" },
+		{ EPERM, "not allowed to take a snapshot: that takes CAP_SYS_ADMIN",
+		  "run it as root" },
+		{ EINVAL, "the machine went native before the snapshot began",
+		  "try again, and let nobody switch meanwhile" },
+		{ ENOMEM, "there is no memory for the snapshot's pool",
+		  "free some memory, or give a smaller --pool" },
+		{ E2BIG, "RAM lies in more ranges than the module supports", "report it" },
+		{ EINTR, "interrupted", "run it again" },
 		{ EAGAIN, "the CPUs could not all be stopped in time", "try again" },
 		{ EBUSY, "another snapshot is being taken", "wait until it is done" },
-		{ ECANCELED, "the snapshot was ended: the mode changed, or the module goes", "" },
+		{ ECANCELED, "the snapshot was ended: the mode changed, or the module goes",
+		  "try again, and let nobody switch meanwhile" },
 		{ ENOENT, "there is no " MERCURY_SNAPSHOT_DEVICE, "modprobe mercury-vmx" },
 		{ EOPNOTSUPP, "without EPT no page can be protected",
 		  "load the module with ept=auto" },
@@ -57,7 +67,8 @@ static int failed(struct snapshot *s, const char *what)
 		if (known[i].number == number)
 			return mercury_problem(s->problem, number, known[i].next, "%s",
 					       known[i].what);
-	return mercury_problem(s->problem, number, "", "%s: %s", what, strerror(number));
+	return mercury_problem(s->problem, number, "see mercury log", "%s: %s", what,
+			       strerror(number));
 }
 
 /* How far it came helps to choose a pool that is large enough. */
@@ -81,7 +92,7 @@ static int pool_is_full(struct snapshot *s, uint64_t address)
 
 static int out_of_memory(struct snapshot *s)
 {
-	return mercury_problem(s->problem, ENOMEM, "", "out of memory");
+	return mercury_problem(s->problem, ENOMEM, "free some memory", "out of memory");
 }
 
 static int read_memory(void *data, void *buffer, size_t size, uint64_t address)

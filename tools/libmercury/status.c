@@ -156,13 +156,16 @@ int mercury_status_read(struct mercury_status *status, struct mercury_problem *p
 	if (!text) {
 		if (errno == ENOENT)
 			return 0;
-		return mercury_problem(problem, errno, "", "%s: %s", PROC_MERCURY, strerror(errno));
+		return mercury_problem(
+			problem, errno,
+			"see whether the kernel's own files can be read: cat /proc/version",
+			"%s: %s", PROC_MERCURY, strerror(errno));
 	}
 	ok = parse(status, text);
 	free(text);
 	if (!ok) {
 		mercury_status_free(status);
-		return mercury_problem(problem, ENOMEM, "", "out of memory");
+		return mercury_problem(problem, ENOMEM, "free some memory", "out of memory");
 	}
 	text = files_read(SYSCTL_STATUS);
 	if (text) {

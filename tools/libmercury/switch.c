@@ -11,10 +11,13 @@ static const struct {
 	int number;
 	const char *next;
 } steps[] = {
-	{ ENODEV, "mercury check tells what this machine lacks" },
+	{ ENODEV, "see mercury check for what this machine lacks" },
 	{ EBUSY, "end what owns VMX (guests, kvm_intel) or wait until sleep or restart is over" },
-	{ ETIMEDOUT, "try again; the kernel log tells if that CPU is locked up" },
-	{ EIO, "all CPUs are native again; the kernel log has the VMM's own words" },
+	{ ETIMEDOUT, "try again; dmesg tells if that CPU is locked up" },
+	{ EIO, "see mercury log for the VMM's own words, and mercury status" },
+	{ ENOMEM, "unload the module, load it again" },
+	{ EAGAIN, "try again" },
+	{ EINTR, "run it again" },
 	{ EPERM, "run it as root" },
 	{ EACCES, "run it as root" },
 };
@@ -26,7 +29,7 @@ static const char *next_step(int number)
 	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (steps[i].number == number)
 			return steps[i].next;
-	return "";
+	return "see mercury log";
 }
 
 int mercury_set_virtual(bool is_virtual, struct mercury_problem *problem)

@@ -196,6 +196,18 @@ static void build_head(struct buffer *b, const struct vmcore *core, const struct
 
 /* --- Writing -------------------------------------------------------------------------------------- */
 
+static const char *next_step(int number)
+{
+	switch (number) {
+	case ENOSPC:
+	case EDQUOT:
+		return "free some space, or write somewhere else";
+	case EPIPE:
+		return "see why ended what reads it";
+	}
+	return "write somewhere else";
+}
+
 static int write_all(int fd, const char *bytes, size_t size, struct mercury_problem *problem)
 {
 	while (size) {
@@ -204,8 +216,7 @@ static int write_all(int fd, const char *bytes, size_t size, struct mercury_prob
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return mercury_problem(problem, errno,
-					       errno == ENOSPC ? "free some space" : "",
+			return mercury_problem(problem, errno, next_step(errno),
 					       "writing the image: %s", strerror(errno));
 		bytes += n;
 		size -= (size_t)n;
@@ -228,7 +239,7 @@ static int write_range(const struct vmcore *core, const struct vmcore_range *ran
 		at += size;
 		*done += size;
 		if (core->progress && core->progress(core->progress_data, *done, total))
-			return mercury_problem(problem, ECANCELED, "", "interrupted");
+			return mercury_problem(problem, ECANCELED, "run it again", "interrupted");
 	}
 	return 0;
 }
@@ -241,7 +252,7 @@ static int write_memory(const struct vmcore *core, int fd, struct mercury_proble
 	size_t i;
 
 	if (!chunk)
-		return mercury_problem(problem, ENOMEM, "", "out of memory");
+		return mercury_problem(problem, ENOMEM, "free some memory", "out of memory");
 	for (i = 0; i < core->nr_ranges; i++)
 		total += core->ranges[i].end - core->ranges[i].start;
 	for (i = 0; i < core->nr_ranges && !result; i++)
@@ -261,13 +272,13 @@ int vmcore_write(const struct vmcore *core, int fd, struct mercury_problem *prob
 				       "memory has %zu ranges, more than a core file can list",
 				       core->nr_ranges);
 	if (core->vmcoreinfo && !is_note(core->vmcoreinfo, core->vmcoreinfo_size))
-		return mercury_problem(problem, EINVAL, "",
+		return mercury_problem(problem, EINVAL, "report it, with uname -r",
 				       "what /sys/kernel/vmcoreinfo points to is no note");
 	build_notes(&notes, core);
 	build_head(&head, core, &notes);
 	aligned = head.failed ? NULL : aligned_alloc(PAGE, head.size);
 	if (notes.failed || !aligned) {
-		result = mercury_problem(problem, ENOMEM, "", "out of memory");
+		result = mercury_problem(problem, ENOMEM, "free some memory", "out of memory");
 	} else {
 		memcpy(aligned, head.bytes, head.size);
 		result = write_all(fd, aligned, head.size, problem);

@@ -30,7 +30,8 @@ int mercury_wait(bool is_virtual, struct mercury_problem *problem)
 		return mercury_problem(problem, ENOENT, "modprobe mercury-vmx",
 				       "the module mercury-vmx is not loaded");
 	if (changed.fd < 0)
-		return mercury_problem(problem, errno, "", "%s: %s", PROC_MERCURY, strerror(errno));
+		return mercury_problem(problem, errno, "see mercury status", "%s: %s", PROC_MERCURY,
+				       strerror(errno));
 	/* The first poll holds the module, and what happens from then on is not missed. */
 	is = poll(&changed, 1, 0) < 0 ? -1 : is_in_mode(changed.fd, is_virtual);
 	while (!is)
@@ -39,6 +40,6 @@ int mercury_wait(bool is_virtual, struct mercury_problem *problem)
 	close(changed.fd);
 	if (is > 0)
 		return 0;
-	return mercury_problem(problem, error, "", "waiting for %s: %s",
+	return mercury_problem(problem, error, "run it again", "waiting for %s: %s",
 			       is_virtual ? "virtual" : "native", strerror(error));
 }

@@ -56,8 +56,8 @@ static int go(bool is_virtual, struct costs *costs, struct mercury_problem *prob
 	mercury_status_free(&s);
 	if (noted)
 		return 0;
-	*problem = (struct mercury_problem){ .number = ENOMEM, .what = "out of memory" };
-	return -1;
+	return set_problem(problem, ENOMEM, "free some memory, or give fewer --rounds",
+			   "out of memory");
 }
 
 /* --- The report ----------------------------------------------------------------------------------- */

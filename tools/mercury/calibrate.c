@@ -179,13 +179,6 @@ static int calibrate(FILE *to, struct mercury_problem *problem)
 	return print_round_trip(to, problem);
 }
 
-static int failed_with(const char *path, struct mercury_problem *problem)
-{
-	*problem = (struct mercury_problem){ .number = errno };
-	snprintf(problem->what, sizeof(problem->what), "%s: %s", path, strerror(errno));
-	return -1;
-}
-
 /* Into that file, or to stdout without one. */
 static int calibrate_to(void *argument, struct mercury_problem *problem)
 {
@@ -194,16 +187,17 @@ static int calibrate_to(void *argument, struct mercury_problem *problem)
 	int error;
 
 	if (!to)
-		return failed_with(path, problem);
+		return file_problem(problem, path);
 	error = calibrate(to, problem);
 	if (path && fclose(to) && !error)
-		return failed_with(path, problem);
+		return file_problem(problem, path);
 	return error;
 }
 
 enum exit_status command_calibrate(const struct options *options, int argc, char **argv)
 {
 	struct mercury_problem problem;
+	int error;
 
 	if (options->json) {
 		fputs("mercury: calibrate is a format already; see mercury bench --json\n", stderr);
@@ -211,8 +205,9 @@ enum exit_status command_calibrate(const struct options *options, int argc, char
 	}
 	if (argc > 2)
 		return wrong_word("calibrate", argv[2]);
-	if (!keep_mode(calibrate_to, argc == 2 ? argv[1] : NULL, &problem))
+	error = keep_mode(calibrate_to, argc == 2 ? argv[1] : NULL, &problem);
+	if (!error)
 		return EXIT_DONE;
 	print_problem(options, &problem);
-	return exit_for(&problem);
+	return error > 0 ? EXIT_FAILED : exit_for(&problem);
 }

@@ -46,12 +46,19 @@ enum exit_status command_check(const struct options *options, int argc, char **a
 /* "mercury: WHAT" and, if there is one, the next step; on stderr, or as JSON on options->to. */
 void print_problem(const struct options *options, const struct mercury_problem *problem);
 
+/* Fill in `problem`: the errno, the next step and the sentence; returns -1. */
+int set_problem(struct mercury_problem *problem, int number, const char *next, const char *format,
+		...) __attribute__((format(printf, 4, 5)));
+
+/* By errno, of a file that was to be written; returns 1, for it says nothing of this machine. */
+int file_problem(struct mercury_problem *problem, const char *path);
+
 /* What such a problem means: EXIT_UNABLE or EXIT_FAILED. */
 enum exit_status exit_for(const struct mercury_problem *problem);
 
 /*
- * `work`, which changes the mode; then virtual again if it was. 0, or -1 with the problem, of `work` if it had
- * one.
+ * `work`, which changes the mode; then virtual again if it was. 0; what `work` returned, or -1, with the
+ * problem, of `work` if it had one.
  */
 int keep_mode(int (*work)(void *argument, struct mercury_problem *problem), void *argument,
 	      struct mercury_problem *problem);

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "command.h"
+
 #define MAKEDUMPFILE "makedumpfile"
 
 extern char **environ;
@@ -42,11 +44,8 @@ static int run(const char *const *words, bool quiet)
 
 static int no_makedumpfile(struct mercury_problem *problem)
 {
-	*problem = (struct mercury_problem){ .number = errno };
-	snprintf(problem->what, sizeof(problem->what), MAKEDUMPFILE " cannot be started: %s",
-		 strerror(errno));
-	snprintf(problem->next, sizeof(problem->next), "install the package makedumpfile");
-	return -1;
+	return set_problem(problem, errno, "install the package makedumpfile",
+			   MAKEDUMPFILE " cannot be started: %s", strerror(errno));
 }
 
 int filter_check(struct mercury_problem *problem)
@@ -73,9 +72,6 @@ int filter_image(const char *from, const char *to, bool kernel_only, bool compre
 		return no_makedumpfile(problem);
 	if (!status)
 		return 0;
-	*problem = (struct mercury_problem){ .number = EIO };
-	snprintf(problem->what, sizeof(problem->what), MAKEDUMPFILE " ended with status %d",
-		 status);
-	snprintf(problem->next, sizeof(problem->next), "look at what it says above");
-	return -1;
+	return set_problem(problem, EIO, "see what it says above, or take the image without it",
+			   MAKEDUMPFILE " ended with status %d", status);
 }

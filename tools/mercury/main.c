@@ -155,6 +155,8 @@ int main(int argc, char **argv)
 		/* A full disk or a reader that went away must not look like success. */
 		if (fflush(stdout) || ferror(stdout)) {
 			perror("mercury: writing the output");
+			fputs("mercury: next: free some space, or see why what reads it ended\n",
+			      stderr);
 			return status ? status : EXIT_FAILED;
 		}
 		return status;

@@ -111,7 +111,8 @@ static void print(const struct page *p, const struct mercury_status *s)
 }
 
 /* Who reads the file sees the old one or the new one, whole. */
-static int print_to_file(struct page *p, const struct mercury_status *s, const char *path)
+static int print_to_file(struct page *p, const struct mercury_status *s, const char *path,
+			 struct mercury_problem *problem)
 {
 	char new[PATH_MAX];
 
@@ -125,10 +126,11 @@ static int print_to_file(struct page *p, const struct mercury_status *s, const c
 		failed |= fclose(p->to);
 		if (!failed && !rename(new, path))
 			return 0;
+		file_problem(problem, path);
 		unlink(new);
+		return -1;
 	}
-	fprintf(stderr, "mercury: %s: %s\n", path, strerror(errno));
-	return -1;
+	return file_problem(problem, path);
 }
 
 enum exit_status command_metrics(const struct options *options, int argc, char **argv)
@@ -156,9 +158,11 @@ enum exit_status command_metrics(const struct options *options, int argc, char *
 		return EXIT_FAILED;
 	}
 	if (path)
-		failed = print_to_file(&page, &status, path);
+		failed = print_to_file(&page, &status, path, &problem);
 	else
 		print(&page, &status);
 	mercury_status_free(&status);
+	if (failed)
+		print_problem(options, &problem);
 	return failed ? EXIT_FAILED : EXIT_DONE;
 }

@@ -218,14 +218,6 @@ static int parse(int argc, char **argv, struct wanted *w)
 
 /* --- Together ------------------------------------------------------------------------------------- */
 
-/* What happened to the file is no matter of this machine's: 1, not -1. */
-static int failed(struct mercury_problem *problem, const char *path)
-{
-	*problem = (struct mercury_problem){ .number = errno };
-	snprintf(problem->what, sizeof(problem->what), "%s: %s", path, strerror(errno));
-	return 1;
-}
-
 /*
  * Memory is nobody else's business. Past the page cache: or each page that is written would take a free
  * one, whose old content is kept.
@@ -253,10 +245,10 @@ static int write_file(const char *path, const struct wanted *w,
 	int fd = open_file(path), result;
 
 	if (fd < 0)
-		return failed(problem, path);
+		return file_problem(problem, path);
 	result = mercury_snapshot(&w->options, fd, report, problem);
 	if (close(fd) && !result)
-		result = failed(problem, path);
+		result = file_problem(problem, path);
 	if (result)
 		take_away(path);
 	return result;
@@ -272,7 +264,7 @@ static int write_filtered(const struct wanted *w, struct mercury_snapshot_report
 	if (filter_check(problem))
 		return -1;
 	if (asprintf(&whole, "%s.whole", w->path) < 0)
-		return failed(problem, w->path);
+		return file_problem(problem, w->path);
 	result = write_file(whole, w, report, problem);
 	if (!result) {
 		result = filter_image(whole, w->path, w->kernel_only, w->compress, problem);
@@ -305,7 +297,7 @@ static enum exit_status run(const struct options *options, struct wanted *w)
 	result = write_image(w, &report, &problem);
 	if (result) {
 		print_problem(options, &problem);
-		return exit_for(&problem);
+		return result > 0 ? EXIT_FAILED : exit_for(&problem);
 	}
 	if (options->json)
 		print_json(&report, options->to);

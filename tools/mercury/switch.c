@@ -53,7 +53,7 @@ int keep_mode(int (*work)(void *argument, struct mercury_problem *problem), void
 	error = work(argument, problem);
 	if (before.state == MERCURY_STATE_VIRTUAL &&
 	    mercury_set_virtual(true, error ? &ignored : problem))
-		error = -1;
+		error = error ? error : -1;
 	mercury_status_free(&before);
 	return error;
 }

@@ -73,9 +73,10 @@ struct alternative *read_alternatives(const struct kernel *k, size_t *count)
 	struct alternative *all = calloc(k->alternatives.size / size + 1, sizeof(*all));
 
 	if (!all)
-		fail("out of memory");
+		fail("free some memory", "out of memory");
 	if (!entries_have_size(k, size))
-		fail("the kernel's .altinstructions have a format that is not known here");
+		fail("report it with the version of the kernel; ring 1 traps until then, which is slower",
+		     "the kernel's .altinstructions have a format that is not known here");
 	*count = 0;
 	for (offset = 0; offset < k->alternatives.size; offset += size)
 		*count += read_entry(k, offset, size, &all[*count]);

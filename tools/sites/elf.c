@@ -35,7 +35,8 @@ static bool find_section(Elf *elf, const char *wanted, struct section *section)
 static void need_section(Elf *elf, const char *name, struct section *section)
 {
 	if (!find_section(elf, name, section))
-		fail("the kernel has no section %s: not one of Linux 6.1 to 6.12 for x86-64", name);
+		fail("use a kernel of a distribution; ring 1 traps with this one",
+		     "the kernel has no section %s: not one of Linux 6.1 to 6.12 for x86-64", name);
 }
 
 static bool find_build_id(const struct section *notes, uint8_t *build_id)
@@ -66,13 +67,14 @@ void open_kernel(struct kernel *kernel, const struct bytes *image)
 	elf_version(EV_CURRENT);
 	elf = elf_memory((char *)image->data, image->size);
 	if (!elf || elf_kind(elf) != ELF_K_ELF || gelf_getclass(elf) != ELFCLASS64)
-		fail("what was packed is no 64-bit ELF image");
+		fail("give the kernel's vmlinux", "what was packed is no 64-bit ELF image");
 	need_section(elf, ".text", &kernel->text);
 	need_section(elf, ".altinstructions", &kernel->alternatives);
 	need_section(elf, ".altinstr_replacement", &kernel->replacements);
 	need_section(elf, ".notes", &notes);
 	if (!find_build_id(&notes, kernel->build_id))
-		fail("the kernel has no build ID, by which a table could be told to be its own");
+		fail("build it with build IDs; ring 1 traps until then",
+		     "the kernel has no build ID, by which a table could be told to be its own");
 }
 
 const uint8_t *section_at(const struct section *section, uint64_t address, size_t n)

@@ -57,7 +57,8 @@ static struct mercury_site *add(struct search *s, enum mercury_site_kind kind, u
 	struct mercury_site *site = &s->sites[s->count++];
 
 	if (s->count > MERCURY_SITES_MAX)
-		fail("more than %u sites: not a kernel that is known here", MERCURY_SITES_MAX);
+		fail("report it with the version of the kernel; ring 1 traps until then, which is slower",
+		     "more than %u sites: not a kernel that is known here", MERCURY_SITES_MAX);
 	*site = (struct mercury_site){ .offset = (uint32_t)(address - s->kernel->text.address),
 				       .kind = (uint8_t)kind,
 				       .length = (uint8_t)length };
@@ -334,16 +335,19 @@ struct mercury_site *find_sites(const struct kernel *kernel, size_t *count)
 	s.all = read_alternatives(kernel, &s.nr_all);
 	s.sites = calloc(MERCURY_SITES_MAX + 1, sizeof(*s.sites));
 	if (!s.sites)
-		fail("out of memory");
+		fail("free some memory", "out of memory");
 	find_operations(&s);
 	find_gs_bases(&s);
 	if (!find_error_entry(&s))
-		fail("error_entry is not as it is known: ring 1 will trap instead");
+		fail("report it with the version of the kernel; ring 1 traps until then, which is slower",
+		     "error_entry is not as it is known");
 	syscall_entry = find_syscall_entry(&s);
 	if (!syscall_entry)
-		fail("entry_SYSCALL_64 is not as it is known: ring 1 will trap instead");
+		fail("report it with the version of the kernel; ring 1 traps until then, which is slower",
+		     "entry_SYSCALL_64 is not as it is known");
 	if (!find_returns(&s, syscall_entry))
-		fail("the ways back to user space are not as they are known: ring 1 will trap instead");
+		fail("report it with the version of the kernel; ring 1 traps until then, which is slower",
+		     "the ways back to user space are not as they are known");
 	free((void *)s.all);
 	qsort(s.sites, s.count, sizeof(*s.sites), by_offset);
 	*count = s.count;

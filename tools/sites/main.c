@@ -7,7 +7,7 @@
 
 #include "sites.h"
 
-void fail(const char *format, ...)
+void fail(const char *next, const char *format, ...)
 {
 	va_list arguments;
 
@@ -15,7 +15,7 @@ void fail(const char *format, ...)
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+	fprintf(stderr, "\nmercury-sites: next: %s\n", next);
 	exit(1);
 }
 
@@ -28,7 +28,7 @@ static void write_table(const char *name, const struct kernel *kernel,
 	memcpy(header.build_id, kernel->build_id, sizeof(header.build_id));
 	if (!file || fwrite(&header, sizeof(header), 1, file) != 1 ||
 	    fwrite(sites, sizeof(*sites), count, file) != count || fclose(file))
-		fail("%s: %s", name, strerror(errno));
+		fail("write the table somewhere else", "%s: %s", name, strerror(errno));
 }
 
 static void list(const struct kernel *kernel, const struct mercury_site *sites, size_t count)

@@ -10,8 +10,9 @@
 
 #include "uapi/mercury_sites.h"
 
-/* Say why not and end with 1. */
-void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* Say why not and the next step, and end with 1. */
+void fail(const char *next, const char *format, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
 
 /* --- vmlinuz.c ---------------------------------------------------------------------------------- */
 

@@ -31,7 +31,8 @@ static uint8_t *grow(uint8_t *data, size_t room, const char *name)
 	uint8_t *larger = room <= KERNEL_MAX ? realloc(data, room) : NULL;
 
 	if (!larger)
-		fail("%s is too large for a kernel", name);
+		fail("give a kernel's file, as /boot/vmlinuz-RELEASE",
+		     "%s is too large for a kernel", name);
 	return larger;
 }
 
@@ -42,7 +43,8 @@ static struct bytes read_file(const char *name)
 	size_t room = 1 << 24;
 
 	if (!file)
-		fail("%s: %s", name, strerror(errno));
+		fail("give a kernel's file, as /boot/vmlinuz-RELEASE", "%s: %s", name,
+		     strerror(errno));
 	for (;; room *= 2) {
 		b.data = grow(b.data, room, name);
 		b.size += fread(b.data + b.size, 1, room - b.size, file);
@@ -50,7 +52,8 @@ static struct bytes read_file(const char *name)
 			break;
 	}
 	if (ferror(file))
-		fail("%s: %s", name, strerror(errno));
+		fail("give a kernel's file, as /boot/vmlinuz-RELEASE", "%s: %s", name,
+		     strerror(errno));
 	fclose(file);
 	return b;
 }
@@ -135,18 +138,20 @@ static struct bytes unpack(const char *name, const struct bytes *payload)
 	image.size = le32(payload->data + payload->size - 4);
 	image.data = image.size <= KERNEL_MAX ? malloc(image.size) : NULL;
 	if (!image.data)
-		fail("%s: its payload says it is %zu bytes, which is no kernel", name, image.size);
+		fail("install the kernel again",
+		     "%s: its payload says it is %zu bytes, which is no kernel", name, image.size);
 	for (i = 0; i < sizeof(packings) / sizeof(packings[0]); i++) {
 		const struct packing *p = &packings[i];
 
 		if (memcmp(payload->data, p->magic, p->magic_length) != 0)
 			continue;
 		if (!p->unpack(payload, &image))
-			fail("%s: its %s payload is damaged", name, p->name);
+			fail("install the kernel again", "%s: its %s payload is damaged", name,
+			     p->name);
 		return image;
 	}
-	fail("%s is packed in a way that is not known here: zstd, xz, lz4 and gzip are; or give its vmlinux",
-	     name);
+	fail("give its vmlinux",
+	     "%s is packed in a way that is not known here: zstd, xz, lz4 and gzip are", name);
 }
 
 struct bytes read_kernel(const char *name)
@@ -158,11 +163,13 @@ struct bytes read_kernel(const char *name)
 		return file;
 	if (file.size < PAYLOAD_LENGTH + 4 || memcmp(file.data + HEADER, "HdrS", 4) != 0 ||
 	    (file.data[PROTOCOL] | file.data[PROTOCOL + 1] << 8) < PROTOCOL_WITH_PAYLOAD)
-		fail("%s is neither a bzImage nor an ELF kernel", name);
+		fail("give a kernel's file, as /boot/vmlinuz-RELEASE",
+		     "%s is neither a bzImage nor an ELF kernel", name);
 	start = (file.data[SETUP_SECTS] + 1u) * SECTOR + (uint64_t)le32(file.data + PAYLOAD_OFFSET);
 	payload.size = le32(file.data + PAYLOAD_LENGTH);
 	if (payload.size < 16 || start + payload.size > file.size)
-		fail("%s is cut off: its payload ends at %llu, the file at %zu", name,
+		fail("install the kernel again",
+		     "%s is cut off: its payload ends at %llu, the file at %zu", name,
 		     (unsigned long long)start + payload.size, file.size);
 	payload.data = file.data + start;
 	image = unpack(name, &payload);

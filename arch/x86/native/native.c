@@ -88,8 +88,8 @@ static enum mercury_error native_audit(struct cpu *cpu, const struct state *stat
 
 	if (what)
 		return cpu_refuse(cpu, MERCURY_E_AUDIT, where,
-				  "the transition root does not map %s (%016lx): the way back to "
-				  "native would not work",
+				  "the transition root does not map %s (%016lx), the way back to "
+				  "native would not work: report it",
 				  what, where);
 	return MERCURY_E_OK;
 }

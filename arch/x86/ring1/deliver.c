@@ -121,7 +121,7 @@ void ring1_deliver(struct cpu *cpu, struct ring1_frame *f, unsigned int vector, 
 	if (vector != VECTOR_DF && deliver(cpu, f, VECTOR_DF, 0))
 		return;
 	cpu_fail(cpu, MERCURY_E_FORCED, vector,
-		 "Linux has no stack for exception %u at rip %016lx, rsp %016lx: this CPU to native",
+		 "Linux has no stack for exception %u at rip %016lx, rsp %016lx: this CPU to native; unload the module, load it again, report it",
 		 vector, f->rip, f->rsp);
 	vmm_fatal(cpu);
 }

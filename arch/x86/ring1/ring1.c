@@ -199,8 +199,8 @@ void ring1_read_hidden(struct cpu *cpu, struct mercury_cpu_shared *shared)
 
 static enum mercury_error refuse_state(struct cpu *cpu, uint64_t value, const char *what)
 {
-	return cpu_refuse(cpu, MERCURY_E_AUDIT, value, "%s (%lx): not a Linux that ring 1 knows",
-			  what, value);
+	return cpu_refuse(cpu, MERCURY_E_AUDIT, value,
+			  "%s (%lx), not a Linux that ring 1 knows: report it", what, value);
 }
 
 static enum mercury_error ring1_audit(struct cpu *cpu, const struct state *s)

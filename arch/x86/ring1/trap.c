@@ -117,7 +117,7 @@ static void screen(struct cpu *cpu, const struct ring1_frame *f)
 		return;
 	cpu->in_screen = true;
 	cpu_fail(cpu, MERCURY_E_FAULT, f->vector,
-		 "the VMM took exception %lu, error code %lx, at rip %016lx: this CPU to native",
+		 "the VMM took exception %lu, error code %lx, at rip %016lx: this CPU to native; unload the module, load it again, report it",
 		 f->vector, f->error_code, f->rip);
 	console_line("!cr2 %016lx cr3 %016lx rflags %lx rsp %016lx", ring1_cpu(cpu)->fault.address,
 		     insn_read_cr3(), f->rflags, f->rsp);

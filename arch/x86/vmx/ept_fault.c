@@ -49,7 +49,8 @@ static bool first_touch(uint64_t pa, uint32_t empty_order)
 
 	if (p2m_map_identity(&machine_p2m, start, start + size) == MERCURY_E_OK)
 		return true;
-	console_line("no page left in the pool to map %lx", pa);
+	console_line("no page left in the pool to map %lx: load the module with a larger snapshot_gib",
+		     pa);
 	return false;
 }
 

@@ -250,7 +250,8 @@ static enum answer mtrr_written(struct cpu *cpu)
 		return RESUME;
 	if (!vmx_follow_mtrrs() && vmx_flush())
 		return RESUME;
-	console_line("cpu %u: Linux wrote MTRRs that the P2M cannot follow", cpu->index);
+	console_line("cpu %u: Linux wrote MTRRs that the P2M cannot follow; load the module with a larger snapshot_gib",
+		     cpu->index);
 	return LEAVE;
 }
 
@@ -260,7 +261,8 @@ static enum answer exit_wrmsr(struct cpu *cpu)
 	uint32_t msr = (uint32_t)cpu->regs.rcx;
 
 	if (msr == MSR_IA32_BIOS_UPDT_TRIG) {
-		console_line("cpu %u: Linux loads microcode", cpu->index);
+		console_line("cpu %u: Linux loads microcode, which takes native mode: switch again when it is done",
+			     cpu->index);
 		return LEAVE;
 	}
 	if (!insn_wrmsr_safe(msr, (uint32_t)cpu->regs.rax | cpu->regs.rdx << 32))
@@ -357,8 +359,9 @@ static void screen(struct cpu *cpu, uint32_t reason)
 {
 	const char *name = reason < VMX_REASON_COUNT ? reason_names[reason] : NULL;
 
-	cpu_fail(cpu, MERCURY_E_FORCED, reason, "VM exit %u (%s) has no answer: this CPU to native",
-		 reason, name ? name : "unknown");
+	cpu_fail(cpu, MERCURY_E_FORCED, reason,
+		 "VM exit %u (%s) has no answer: this CPU to native; report it", reason,
+		 name ? name : "unknown");
 	show_guest(cpu);
 }
 
@@ -373,7 +376,7 @@ static enum answer exit_triple_fault(struct cpu *cpu)
 
 static enum answer exit_init(struct cpu *cpu)
 {
-	console_line("cpu %u: INIT", cpu->index);
+	console_line("cpu %u: INIT, as a crash kernel sends it: keep its dump", cpu->index);
 	vmm_take_init(cpu);
 }
 
@@ -408,7 +411,7 @@ static void to_native(struct cpu *cpu, enum answer answer)
 static _Noreturn void entry_failed(struct cpu *cpu, uint32_t reason)
 {
 	cpu_fail(cpu, MERCURY_E_ENTRY, reason,
-		 "VM entry failed with exit reason %x, qualification %lx; Linux is native again",
+		 "VM entry failed with exit reason %x, qualification %lx; Linux is native again; report it",
 		 reason, insn_vmread(VMCS_EXIT_QUALIFICATION));
 	show_guest(cpu);
 	if (cpu->entered)
@@ -444,7 +447,7 @@ void vmx_handle_exit(struct cpu *cpu)
 _Noreturn void vmx_resume_failed(struct cpu *cpu)
 {
 	cpu_fail(cpu, MERCURY_E_FORCED, insn_vmread(VMCS_VM_INSTRUCTION_ERROR),
-		 "VMRESUME failed with VM-instruction error %lu: this CPU to native",
+		 "VMRESUME failed with VM-instruction error %lu: this CPU to native; unload the module, load it again, report it",
 		 insn_vmread(VMCS_VM_INSTRUCTION_ERROR));
 	show_guest(cpu);
 	vmm_fatal(cpu);

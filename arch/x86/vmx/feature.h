@@ -56,30 +56,30 @@ enum vmx_fact {
 	F(PCONFIG, PCONFIG, ENABLE_PCONFIG, NOWHERE, 0, SUPPORTED, "no leaf of it exits")
 
 /* What a switch would lose or change, and what nobody has tried: refused while in use. */
-#define VMX_FEATURES_REFUSED(F)                                                                    \
-	F(LA57, LA57, NONE, CR4, CR4_LA57, REFUSED,                                                \
-	  "5-level paging (CR4.LA57) is on: boot with no5lvl")                                     \
-	F(CET_IBT, CET_IBT, NONE, CR4, CR4_CET, REFUSED, VMX_SENTENCE_CET)                         \
-	F(CET_SS, CET_SS, NONE, CR4, CR4_CET, REFUSED, VMX_SENTENCE_CET)                           \
-	F(CET_SSS, CET_SSS, NONE, CR4, CR4_CET, REFUSED, VMX_SENTENCE_CET)                         \
-	F(PKS, PKS, NONE, CR4, CR4_PKS, REFUSED,                                                   \
-	  "supervisor protection keys (CR4.PKS) are on, not supported yet: boot a kernel without") \
-	F(UINTR, UINTR, NONE, CR4, CR4_UINTR, REFUSED,                                             \
-	  "user interrupts (CR4.UINTR) are on, not supported yet: boot a kernel without")          \
-	F(FRED, FRED, NONE, CR4, CR4_FRED, REFUSED, "FRED (CR4.FRED) is on: boot with fred=off")   \
-	F(LASS, LASS, NONE, CR4, CR4_LASS, REFUSED,                                                \
-	  "LASS (CR4.LASS) is on, not supported yet: boot with clearcpuid=lass")                   \
-	F(LAM_SUP, LAM, NONE, CR4, CR4_LAM_SUP, REFUSED,                                           \
-	  "supervisor LAM (CR4.LAM_SUP) is on, not supported yet: boot a kernel without")          \
-	F(KL, KL, NONE, CR4, CR4_KL, REFUSED,                                                      \
-	  "key locker (CR4.KL) is on, not supported yet: boot a kernel without")                   \
-	F(SMX, SMX, NONE, CR4, CR4_SMXE, REFUSED,                                                  \
-	  "SMX (CR4.SMXE) is on, a measured launch owns VT-x: boot without tboot")                 \
-	F(PT, PT, NONE, RTIT_CTL, RTIT_CTL_TRACE_EN, REFUSED,                                      \
-	  "Intel PT is tracing: stop perf record -e intel_pt")                                     \
-	F(MSRLIST, MSRLIST, NONE, CPUID, 1, REFUSED,                                               \
-	  "the CPU has RDMSRLIST and WRMSRLIST, which need a tertiary control; not supported yet") \
-	F(TDX, NONE, NONE, TD_GUEST, 1, REFUSED,                                                   \
+#define VMX_FEATURES_REFUSED(F)                                                                                       \
+	F(LA57, LA57, NONE, CR4, CR4_LA57, REFUSED,                                                                   \
+	  "5-level paging (CR4.LA57) is on: boot with no5lvl")                                                        \
+	F(CET_IBT, CET_IBT, NONE, CR4, CR4_CET, REFUSED, VMX_SENTENCE_CET)                                            \
+	F(CET_SS, CET_SS, NONE, CR4, CR4_CET, REFUSED, VMX_SENTENCE_CET)                                              \
+	F(CET_SSS, CET_SSS, NONE, CR4, CR4_CET, REFUSED, VMX_SENTENCE_CET)                                            \
+	F(PKS, PKS, NONE, CR4, CR4_PKS, REFUSED,                                                                      \
+	  "supervisor protection keys (CR4.PKS) are on, not supported yet: boot a kernel without")                    \
+	F(UINTR, UINTR, NONE, CR4, CR4_UINTR, REFUSED,                                                                \
+	  "user interrupts (CR4.UINTR) are on, not supported yet: boot a kernel without")                             \
+	F(FRED, FRED, NONE, CR4, CR4_FRED, REFUSED, "FRED (CR4.FRED) is on: boot with fred=off")                      \
+	F(LASS, LASS, NONE, CR4, CR4_LASS, REFUSED,                                                                   \
+	  "LASS (CR4.LASS) is on, not supported yet: boot with clearcpuid=lass")                                      \
+	F(LAM_SUP, LAM, NONE, CR4, CR4_LAM_SUP, REFUSED,                                                              \
+	  "supervisor LAM (CR4.LAM_SUP) is on, not supported yet: boot a kernel without")                             \
+	F(KL, KL, NONE, CR4, CR4_KL, REFUSED,                                                                         \
+	  "key locker (CR4.KL) is on, not supported yet: boot a kernel without")                                      \
+	F(SMX, SMX, NONE, CR4, CR4_SMXE, REFUSED,                                                                     \
+	  "SMX (CR4.SMXE) is on, a measured launch owns VT-x: boot without tboot")                                    \
+	F(PT, PT, NONE, RTIT_CTL, RTIT_CTL_TRACE_EN, REFUSED,                                                         \
+	  "Intel PT is tracing: stop perf record -e intel_pt")                                                        \
+	F(MSRLIST, MSRLIST, NONE, CPUID, 1, REFUSED,                                                                  \
+	  "the CPU has RDMSRLIST and WRMSRLIST, which need a tertiary control, not supported yet: use backend=ring1") \
+	F(TDX, NONE, NONE, TD_GUEST, 1, REFUSED,                                                                      \
 	  "Linux runs in a TDX trust domain, where VT-x is the host's: run it outside of one")
 
 /*

@@ -22,15 +22,15 @@ static const struct requirement {
 	const char *sentence;
 } requirements[] = {
 	{ FACT_VMX, 1, 1,
-	  "the CPU has no VT-x (CPUID.1:ECX.VMX is 0), or the firmware or an outer hypervisor hides it" },
+	  "the CPU has no VT-x (CPUID.1:ECX.VMX is 0), or the firmware or an outer hypervisor hides it: enable it there" },
 	{ FACT_FEATURE_CONTROL, FEATURE_CONTROL_LOCK, FEATURE_CONTROL_LOCK,
 	  "IA32_FEATURE_CONTROL is not locked: the firmware left VT-x undecided; enable it there" },
 	{ FACT_FEATURE_CONTROL, FEATURE_CONTROL_VMX_OUTSIDE_SMX, FEATURE_CONTROL_VMX_OUTSIDE_SMX,
 	  "VT-x is locked off in IA32_FEATURE_CONTROL: enable it in the firmware setup" },
 	{ FACT_VMX_BASIC, VMX_BASIC_TRUE_CONTROLS, VMX_BASIC_TRUE_CONTROLS,
-	  "VT-x without TRUE capability MSRs: MOV CR3 would exit; this CPU is too old" },
+	  "VT-x without TRUE capability MSRs: MOV CR3 would exit; use backend=ring1, the CPU is too old" },
 	{ FACT_VMX_BASIC, BASIC_TYPE, BASIC_WB,
-	  "VT-x wants its VMCS in memory that is not write-back; not supported" },
+	  "VT-x wants its VMCS in memory that is not write-back, not supported: use backend=ring1" },
 	{ FACT_EFER, EFER_NXE, EFER_NXE, "EFER.NXE is 0: boot without noexec=off" },
 };
 
@@ -72,8 +72,8 @@ const char *vmx_unmet(const struct vmx_facts *facts)
 	if (sentence)
 		return sentence;
 	if (facts->value[FACT_CR4] & ~(VMX_CR4_SUPPORTED | VMX_CR4_REFUSED))
-		return "CR4 has a bit set that this version does not know";
+		return "CR4 has a bit set that this version does not know: use a newer version";
 	if (facts->features.maxphyaddr > MAXPHYADDR_LIMIT)
-		return "physical addresses have over 48 bits (MAXPHYADDR): 4-level EPT cannot map them";
+		return "physical addresses have over 48 bits (MAXPHYADDR): 4-level EPT cannot map them; use backend=ring1";
 	return NULL;
 }

@@ -57,16 +57,17 @@ static enum mercury_error learn_machine(struct cpu *cpu)
 	if (machine.known) {
 		if (!__builtin_memcmp(&capability, &machine.capability, sizeof(capability)))
 			return MERCURY_E_OK;
-		return cpu_refuse(cpu, MERCURY_E_UNSUPPORTED, 0,
-				  "this CPU's VT-x capabilities differ from the first CPU's");
+		return cpu_refuse(
+			cpu, MERCURY_E_UNSUPPORTED, 0,
+			"this CPU's VT-x capabilities differ from the first CPU's: update firmware and microcode");
 	}
 	vmx_features_read(&machine.features);
 	if (!vmx_controls_negotiate(&capability, &machine.features, machine_p2m.root,
 				    &machine.controls, &obstacle))
-		return cpu_refuse(cpu, MERCURY_E_UNSUPPORTED, 0,
-				  "VT-x %s: the CPU %s %s, which Mercury does not handle",
-				  obstacle.word, obstacle.forced ? "insists on" : "lacks",
-				  obstacle.name);
+		return cpu_refuse(
+			cpu, MERCURY_E_UNSUPPORTED, 0,
+			"VT-x %s: the CPU %s %s, which Mercury does not handle; use backend=ring1",
+			obstacle.word, obstacle.forced ? "insists on" : "lacks", obstacle.name);
 	machine.capability = capability;
 	machine.known = true;
 	shared->uses_vpid = !!(machine.controls.secondary & VMX_SECONDARY_ENABLE_VPID);
@@ -149,7 +150,9 @@ static enum mercury_error vmx_instruction_failed(struct cpu *cpu, enum mercury_e
 {
 	uint64_t number = has_vmcs ? insn_vmread(VMCS_VM_INSTRUCTION_ERROR) : 0;
 
-	return cpu_refuse(cpu, error, number, "%s failed, VM-instruction error %lu", what, number);
+	return cpu_refuse(cpu, error, number,
+			  "%s failed, VM-instruction error %lu; try again, then report it", what,
+			  number);
 }
 
 /* VMXON with CR4.VMXE = 1, and make the VMCS current; on failure VMX operation is left again. */
@@ -318,7 +321,8 @@ static enum mercury_error vmx_audit_state(struct cpu *cpu, const struct state *s
 	}
 	problem = vmx_audit(state, &machine.capability, machine.features.maxphyaddr);
 	if (problem)
-		return cpu_refuse(cpu, MERCURY_E_AUDIT, 0, "VM entry would fail: %s", problem);
+		return cpu_refuse(cpu, MERCURY_E_AUDIT, 0, "VM entry would fail: %s; report it",
+				  problem);
 	/* They may have changed while native; what is cached of the old types goes when we enter. */
 	if (machine_p2m.root && vmx_follow_mtrrs())
 		return cpu_refuse(cpu, MERCURY_E_NO_MEMORY, 0,

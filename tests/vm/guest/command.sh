@@ -29,9 +29,10 @@ if [ "${1:-can}" = cannot ]; then
 	ends 3 mercury check
 	is "check foretells it" "$(verdict vt-x)" no
 	sentence=$(sed -n 's/^no  *vt-x  *CPU 0: //p' "$WORK/output")
+	next=$(sed -n '/^no  *vt-x /{n;s/^ *next: //p}' "$WORK/output")
 	modprobe mercury-vmx
-	like "the module says the same" "$(sysctl -n mercury.status)" "*$sentence*"
-	is "which is a sentence" "$(echo "$sentence" | wc -w | awk '{ print ($1 > 4) }')" 1
+	like "the module says the same" "$(sysctl -n mercury.status)" "*${sentence}[:;] $next*"
+	is "which is a sentence and a step" "$(echo "$sentence: $next" | wc -w | awk '{ print ($1 > 5) }')" 1
 	ends 3 mercury virtual
 	like "so does the command" "$(cat "$WORK/output")" "*$sentence*mercury check*"
 	ends 3 mercury status

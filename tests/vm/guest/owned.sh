@@ -11,7 +11,7 @@ set -u
 succeeds "KVM loads" modprobe kvm_intel
 succeeds "the module loads all the same" modprobe mercury-vmx verify=1
 is "native: status says cold, and why" "$(cat $CTL/status)" \
-	"native, cold: VMX owned by another on $(nproc) of $(nproc) CPUs (kvm_intel?)"
+	"native, cold: VMX owned by another on $(nproc) of $(nproc) CPUs (kvm_intel?); unload it before you switch"
 if set_mode virtual 2> "$WORK/error"; then
 	not_ok "to virtual is refused"
 else
