@@ -5,9 +5,12 @@
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
 #include <asm/msr.h>
 #include <asm/segment.h>
 #include <asm/tsc.h>
@@ -143,4 +146,31 @@ const struct mercury_stop *mercury_stop_of(unsigned int cpu)
 	const struct mercury_stop *s = &per_cpu(stops, cpu);
 
 	return s->was_there ? s : NULL;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int mercury_stop_times(u64 *median, u64 *longest)
+{
+	u64 *times = kvmalloc_array(nr_cpu_ids, sizeof(*times), GFP_KERNEL);
+	unsigned int cpu, n = 0;
+
+	if (!times)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		if (mercury_stop_of(cpu))
+			times[n++] = mercury_cpu_shared(cpu)->stopped;
+	sort(times, n, sizeof(*times), by_value, NULL);
+	*median = *longest = 0;
+	if (n) {
+		*median = times[(n - 1) / 2];
+		*longest = times[n - 1];
+	}
+	kvfree(times);
+	return 0;
 }

@@ -269,6 +269,23 @@ struct device *mercury_device(void);
 void mercury_snapshot_cancel(void);
 void mercury_snapshot_show(struct seq_file *s);
 
+/* --- snapshots.c: those since load; under the snapshot's lock ------------------------------------ */
+
+enum mercury_snapshot_end {
+	MERCURY_ENDED_GOOD, /* it was as at its instant until it was closed                    */
+	MERCURY_ENDED_FULL,
+	MERCURY_ENDED_CANCELLED, /* by a switch, or the unload                                 */
+	MERCURY_ENDED_FAILED,    /* it did not begin                                           */
+	MERCURY_ENDED_NR
+};
+
+/* All have stopped, for as long as instant.c tells. */
+void mercury_snapshots_began(void);
+
+/* So many pages were read, so many writes found one protected. */
+void mercury_snapshots_ended(enum mercury_snapshot_end how, u64 read, u64 faults);
+void mercury_snapshots_show(struct seq_file *s);
+
 /* --- instant.c: all CPUs stopped at once, for a snapshot ------------------------------------------ */
 
 #define MERCURY_REGISTERS 27 /* of a core file */
@@ -290,6 +307,9 @@ int mercury_stop_all(u32 attempts, u32 *retries);
 
 /* What ran on `cpu` then; NULL: it was offline. */
 const struct mercury_stop *mercury_stop_of(unsigned int cpu);
+
+/* For how many TSC cycles the CPUs were stopped; -ENOMEM. */
+int mercury_stop_times(u64 *median, u64 *longest);
 
 /* --- kept.c: pages for old contents ------------------------------------------------------------- */
 

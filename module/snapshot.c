@@ -13,7 +13,6 @@
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <asm/tsc.h>
@@ -106,6 +105,12 @@ static void end_locked(void)
 	trace_mercury_snapshot_end(mercury_snapshot()->faults, mercury_snapshot()->kept);
 }
 
+static void account(enum mercury_snapshot_end how)
+{
+	mercury_snapshots_ended(how, min(snapshot.read, snapshot.pages),
+				READ_ONCE(mercury_snapshot()->faults));
+}
+
 static void release_memory(void)
 {
 	mercury_kept_free();
@@ -156,6 +161,8 @@ static int begin(void *data)
 					     error);
 		if (error)
 			end_locked();
+		else
+			mercury_snapshots_began();
 	}
 	mutex_unlock(&lock);
 	return error;
@@ -242,20 +249,46 @@ static int start_snapshot(struct mercury_snapshot_start __user *user)
 	return error;
 }
 
+static int start_and_count(struct mercury_snapshot_start __user *user)
+{
+	int error = start_snapshot(user);
+
+	mutex_lock(&lock);
+	if (error)
+		mercury_snapshots_ended(MERCURY_ENDED_FAILED, 0, 0);
+	mutex_unlock(&lock);
+	return error;
+}
+
 /* The machine goes native: under the switch mutex and the hotplug lock. */
 void mercury_snapshot_cancel(void)
 {
 	mutex_lock(&lock);
 	if (snapshot.runs) {
 		snapshot.cancelled = true;
+		account(MERCURY_ENDED_CANCELLED);
 		end_locked();
 	}
 	mutex_unlock(&lock);
 }
 
+static enum mercury_snapshot_end how_it_ended(void)
+{
+	switch (READ_ONCE(mercury_snapshot()->phase)) {
+	case MERCURY_SNAPSHOT_FROZEN:
+		return MERCURY_ENDED_GOOD;
+	case MERCURY_SNAPSHOT_FULL:
+		return MERCURY_ENDED_FULL;
+	default:
+		return MERCURY_ENDED_CANCELLED;
+	}
+}
+
 static void end(void)
 {
 	mutex_lock(&lock);
+	if (snapshot.runs)
+		account(how_it_ended());
 	end_locked();
 	mutex_unlock(&lock);
 }
@@ -414,32 +447,6 @@ static int tell_cpu(struct mercury_snapshot_cpu __user *user)
 	return copy_to_user(user, &c, sizeof(c)) ? -EFAULT : 0;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static int stop_times(struct mercury_snapshot_stats *stats)
-{
-	u64 *times = kvmalloc_array(nr_cpu_ids, sizeof(*times), GFP_KERNEL);
-	unsigned int cpu, n = 0;
-
-	if (!times)
-		return -ENOMEM;
-	for_each_possible_cpu(cpu)
-		if (mercury_stop_of(cpu))
-			times[n++] = mercury_cpu_shared(cpu)->stopped;
-	sort(times, n, sizeof(*times), by_value, NULL);
-	if (n) {
-		stats->stop_median = times[(n - 1) / 2];
-		stats->stop_max = times[n - 1];
-	}
-	kvfree(times);
-	return 0;
-}
-
 static int tell_stats(struct mercury_snapshot_stats __user *user)
 {
 	const struct mercury_snapshot *m = mercury_snapshot();
@@ -457,7 +464,8 @@ static int tell_stats(struct mercury_snapshot_stats __user *user)
 		.cpus = snapshot.cpus,
 		.retries = snapshot.retries,
 	};
-	int error = snapshot.ranges ? stop_times(&stats) : -ENODATA;
+	int error = snapshot.ranges ? mercury_stop_times(&stats.stop_median, &stats.stop_max) :
+				      -ENODATA;
 
 	if (error)
 		return error;
@@ -477,6 +485,7 @@ void mercury_snapshot_show(struct seq_file *s)
 			   mercury_kept_pages(), READ_ONCE(m->faults));
 	else
 		seq_puts(s, "snapshot: none\n");
+	mercury_snapshots_show(s);
 	mutex_unlock(&lock);
 }
 
@@ -484,7 +493,7 @@ static int command(unsigned int number, void __user *user)
 {
 	switch (number) {
 	case MERCURY_SNAPSHOT_START:
-		return start_snapshot(user);
+		return start_and_count(user);
 	case MERCURY_SNAPSHOT_RANGES:
 		return tell_ranges(user);
 	case MERCURY_SNAPSHOT_CPU:

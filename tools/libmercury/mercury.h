@@ -59,6 +59,16 @@ struct mercury_snapshot_progress {
 	uint64_t faults; /* writes that found a page protected                             */
 };
 
+/* The snapshots since the module was loaded, by whomever; not the one that is being taken. */
+struct mercury_snapshot_history {
+	/* By how they ended: as they were to the end, by a full pool, by a switch, or never begun. */
+	uint64_t good, full, cancelled, failed;
+	char last[16];         /* how the last one did, by these words; or "none"                 */
+	uint64_t read, faults; /* pages; writes that found one protected                          */
+	/* For how long the CPU stood still that did for longest. */
+	uint64_t stopped_last_ns, stopped_max_ns;
+};
+
 struct mercury_status {
 	enum mercury_state state;
 	char backend[16];     /* "vmx", "none", or empty if absent                            */
@@ -70,6 +80,7 @@ struct mercury_status {
 	struct mercury_cpu_status *cpus; /* by number; freed by mercury_status_free()             */
 	char state_check[320]; /* what comparing Linux's state has found, or that it is off       */
 	struct mercury_snapshot_progress snapshot;
+	struct mercury_snapshot_history snapshots;
 };
 
 /*

@@ -81,6 +81,17 @@ static void snapshot_line(struct mercury_snapshot_progress *p, const char *text)
 	p->is_over = p->is_taken && !strncmp(text, "over,", 5);
 }
 
+/* "2 good, 1 full, 0 cancelled, 3 failed, last good, read 9 pages, faults 2, stopped last 5 max 6 ns" */
+static void snapshots_line(struct mercury_snapshot_history *h, const char *text)
+{
+	sscanf(text,
+	       "%" SCNu64 " good, %" SCNu64 " full, %" SCNu64 " cancelled, %" SCNu64
+	       " failed, last %15[a-z], read %" SCNu64 " pages, faults %" SCNu64
+	       ", stopped last %" SCNu64 " max %" SCNu64,
+	       &h->good, &h->full, &h->cancelled, &h->failed, h->last, &h->read, &h->faults,
+	       &h->stopped_last_ns, &h->stopped_max_ns);
+}
+
 /* False: there is no memory. */
 static bool cpu_line(struct mercury_status *s, const char *key, const char *value)
 {
@@ -122,6 +133,8 @@ static bool line(struct mercury_status *s, const char *key, const char *value)
 		copy(s->state_check, sizeof(s->state_check), value);
 	else if (!strcmp(key, "snapshot"))
 		snapshot_line(&s->snapshot, value);
+	else if (!strcmp(key, "snapshots"))
+		snapshots_line(&s->snapshots, value);
 	else if (!strcmp(key, "last error"))
 		copy(s->last_error, sizeof(s->last_error), value);
 	else

@@ -19,8 +19,13 @@ static void head(const struct page *p, const char *name, const char *type, const
 	bool is_counter = !strcmp(type, "counter");
 	const char *total = is_counter && !p->openmetrics ? "_total" : "";
 
+	const char *unit = strrchr(name, '_');
+
 	fprintf(p->to, "# HELP mercury_%s%s %s\n# TYPE mercury_%s%s %s\n", name, total, help, name,
 		total, type);
+	if (p->openmetrics && unit &&
+	    (!strcmp(unit, "_bytes") || !strcmp(unit, "_seconds") || !strcmp(unit, "_cycles")))
+		fprintf(p->to, "# UNIT mercury_%s %s\n", name, unit + 1);
 }
 
 static void gauge(const struct page *p, const char *name, const char *help, uint64_t value)
@@ -85,6 +90,74 @@ static void cpus(const struct page *p, const struct mercury_status *s)
 	cpu_numbers(p, s);
 }
 
+/* --- Snapshots ------------------------------------------------------------------------------------ */
+
+#define PAGE 4096
+
+static void counter(const struct page *p, const char *name, const char *help, uint64_t value)
+{
+	head(p, name, "counter", help);
+	fprintf(p->to, "mercury_%s_total %" PRIu64 "\n", name, value);
+}
+
+/* In units of a thousand millionth, as the base unit that metrics are to have. */
+static void seconds(const struct page *p, const char *name, const char *help, uint64_t ns)
+{
+	head(p, name, "gauge", help);
+	fprintf(p->to, "mercury_%s %" PRIu64 ".%09" PRIu64 "\n", name, ns / 1000000000,
+		ns % 1000000000);
+}
+
+/* How many ended in each way; and which way the last one did. */
+static void ends(const struct page *p, const struct mercury_snapshot_history *h)
+{
+	const struct {
+		const char *name;
+		uint64_t count;
+	} results[] = { { "good", h->good },
+			{ "full", h->full },
+			{ "cancelled", h->cancelled },
+			{ "failed", h->failed } };
+	const size_t n = sizeof(results) / sizeof(results[0]);
+	size_t i;
+
+	head(p, "snapshots", "counter", "Snapshots of memory that are over, by how they ended.");
+	for (i = 0; i < n; i++)
+		fprintf(p->to, "mercury_snapshots_total{result=\"%s\"} %" PRIu64 "\n",
+			results[i].name, results[i].count);
+	head(p, "snapshot_last_result", "gauge", "1 for the way in which the last one ended.");
+	for (i = 0; i < n; i++)
+		fprintf(p->to, "mercury_snapshot_last_result{result=\"%s\"} %d\n", results[i].name,
+			!strcmp(h->last, results[i].name));
+}
+
+/* Of the one that is being taken gauges, zero while there is none; counters are of all. */
+static void snapshots(const struct page *p, const struct mercury_status *s)
+{
+	const struct mercury_snapshot_progress *now = &s->snapshot;
+	const struct mercury_snapshot_history *h = &s->snapshots;
+
+	gauge(p, "snapshot_frozen", "1 while a snapshot holds memory as it was at one instant.",
+	      now->is_taken && !now->is_over);
+	gauge(p, "snapshot_size_bytes", "Memory that the snapshot being taken can read.",
+	      now->pages * PAGE);
+	gauge(p, "snapshot_done_bytes", "Memory of it that its reader has read.", now->read * PAGE);
+	gauge(p, "snapshot_kept_bytes", "Old contents that are kept for it.", now->kept * PAGE);
+	gauge(p, "snapshot_pool_bytes", "Memory that is set aside for them.",
+	      now->pool_pages * PAGE);
+	counter(p, "snapshot_read_bytes", "Memory that readers of snapshots have read.",
+		(h->read + now->read) * PAGE);
+	counter(p, "snapshot_first_writes", "Writes that found a page of a snapshot protected.",
+		h->faults + now->faults);
+	ends(p, h);
+	seconds(p, "snapshot_stopped_last_seconds",
+		"How long a CPU stood still for the last snapshot, the longest of all.",
+		h->stopped_last_ns);
+	seconds(p, "snapshot_stopped_max_seconds", "The same of all snapshots.", h->stopped_max_ns);
+}
+
+/* --- Together ------------------------------------------------------------------------------------- */
+
 static void print(const struct page *p, const struct mercury_status *s)
 {
 	gauge(p, "loaded", "1 if the module is loaded.", s->state != MERCURY_STATE_ABSENT);
@@ -103,8 +176,10 @@ static void print(const struct page *p, const struct mercury_status *s)
 		gauge(p, "memory_used_bytes", "Memory that the VMM uses.", s->memory_used << 10);
 		gauge(p, "memory_allocated_bytes", "Memory that is set aside for it.",
 		      s->memory_allocated << 10);
-		if (s->nr_cpus)
+		if (s->nr_cpus) {
 			cpus(p, s);
+			snapshots(p, s);
+		}
 	}
 	if (p->openmetrics)
 		fputs("# EOF\n", p->to);

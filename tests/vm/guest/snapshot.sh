@@ -80,6 +80,12 @@ ends 1 mercury snapshot --pool 16K "$WORK/core"
 like "the pool is full" "$(cat "$WORK/output")" "*pool for old contents is full*next: give a larger --pool*"
 is "no half file is left" "$(ls "$WORK/core" 2> /dev/null)" ""
 left_by "a full pool"
+like "it is counted" "$(field snapshots)" \
+	"[1-9]* good, 1 full, 0 cancelled, 0 failed, last full, read [1-9]* pages, faults [1-9]*, stopped last [1-9]*"
+ends 0 mercury metrics "$WORK/metrics"
+like "metrics have it in seconds" "$(grep '^mercury_snapshot_stopped_max_seconds' "$WORK/metrics")" "* 0.0*[1-9]*"
+is "and its result" "$(grep '^mercury_snapshot_last_result.* 1$' "$WORK/metrics")" \
+	'mercury_snapshot_last_result{result="full"} 1'
 mkdir -p "$WORK/small"
 mount -t tmpfs -o size=1M small "$WORK/small"
 ends 1 mercury snapshot --range 0x1000000-0x1800000 "$WORK/small/core"
@@ -120,6 +126,7 @@ left_by "a reader that died"
 hold
 succeeds "the mode changes meanwhile" set_mode native
 left_by "a change of the mode"
+like "which is counted too" "$(field snapshots)" "[1-9]* good, 1 full, 1 cancelled, 0 failed, last cancelled, *"
 is "none is taken any more" "$(field snapshot)" none
 release
 is "and ends it" "$held" ECANCELED
