@@ -126,12 +126,12 @@ static int parse(int argc, char **argv, unsigned long *rounds)
 
 	if (argc == 1)
 		return 0;
-	if (strcmp(argv[1], "--rounds") || argc != 3) {
+	if (strcmp(argv[1], "--rounds") || argc > 3) {
 		wrong_word("bench", argv[argc == 2 ? 1 : argc - 1]);
 		return -1;
 	}
-	*rounds = strtoul(argv[2], &end, 10);
-	if (!*end && *rounds && *rounds <= ROUNDS_MAX)
+	*rounds = argc == 3 ? strtoul(argv[2], &end, 10) : 0;
+	if (*rounds && !*end && *rounds <= ROUNDS_MAX)
 		return 0;
 	fprintf(stderr, "mercury: --rounds takes a number from 1 to %d; see mercury --help\n",
 		ROUNDS_MAX);

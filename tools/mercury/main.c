@@ -44,8 +44,8 @@ static void usage(FILE *to)
 	      "  --openmetrics    metrics: in the stricter format of that name\n"
 	      "  --range A-B      snapshot: only physical memory from A to B; may be repeated\n"
 	      "  --pool SIZE      snapshot: memory for pages that are written meanwhile\n"
-	      "  --on-full WHAT   snapshot: abort (default) when that is used up, or stall writers\n"
-	      "  --kernel-only    snapshot: without user, free, zero and cache pages, by makedumpfile\n"
+	      "  --on-full WHAT   snapshot: abort (default) when that is full, or stall writers\n"
+	      "  --kernel-only    snapshot: no user, free, zero, cache pages, by makedumpfile\n"
 	      "  --compress       snapshot: in its format of compressed pages\n"
 	      "\nExit status: 0 done, 1 refused or failed, 2 wrong command line, 3 this machine\n"
 	      "cannot, or the module is not loaded.\n",
@@ -97,6 +97,17 @@ void print_problem(const struct options *options, const struct mercury_problem *
 	json_object_put(object);
 }
 
+/* Wherever it stands. */
+static bool asks_for_help(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+	return false;
+}
+
 static bool has_options(const char *name)
 {
 	unsigned int i;
@@ -134,7 +145,7 @@ int main(int argc, char **argv)
 	enum exit_status status;
 	unsigned int i;
 
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+	if (asks_for_help(argc, argv)) {
 		usage(stdout);
 		return EXIT_DONE;
 	}

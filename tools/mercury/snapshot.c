@@ -199,6 +199,8 @@ static int parse(int argc, char **argv, struct wanted *w)
 		}
 		if (take_flag(word, w))
 			continue;
+		if (strcmp(word, "--pool") && strcmp(word, "--range") && strcmp(word, "--on-full"))
+			return bad(word, "is no option of snapshot");
 		if (!value)
 			return bad(word, "takes a value");
 		i++;
@@ -206,10 +208,8 @@ static int parse(int argc, char **argv, struct wanted *w)
 			error = parse_size(value, &w->options.pool_bytes);
 		else if (!strcmp(word, "--range"))
 			error = parse_range(value, w);
-		else if (!strcmp(word, "--on-full"))
-			error = parse_on_full(value, w);
 		else
-			error = bad(word, "is no option of snapshot");
+			error = parse_on_full(value, w);
 		if (error)
 			return error;
 	}

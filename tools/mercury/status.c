@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "command.h"
 
@@ -37,6 +38,11 @@ static void print_text(const struct mercury_status *s)
 		       s->snapshot.is_over ? "over" : "running", s->snapshot.read,
 		       s->snapshot.pages, s->snapshot.kept, s->snapshot.pool_pages,
 		       s->snapshot.faults);
+	if (*s->snapshots.last && strcmp(s->snapshots.last, "none"))
+		printf("snapshots last %s; %" PRIu64 " good, %" PRIu64 " full, %" PRIu64
+		       " cancelled, %" PRIu64 " failed\n",
+		       s->snapshots.last, s->snapshots.good, s->snapshots.full,
+		       s->snapshots.cancelled, s->snapshots.failed);
 	printf("error     %s\n", s->last_error);
 	if (!s->nr_cpus)
 		return;
@@ -94,6 +100,23 @@ static struct json_object *json_of_snapshot(const struct mercury_snapshot_progre
 	return object;
 }
 
+/* Those that are over. */
+static struct json_object *json_of_snapshots(const struct mercury_snapshot_history *h)
+{
+	struct json_object *object = json_object_new_object();
+
+	add_text(object, "last", h->last);
+	add_number(object, "good", h->good);
+	add_number(object, "full", h->full);
+	add_number(object, "cancelled", h->cancelled);
+	add_number(object, "failed", h->failed);
+	add_number(object, "pages_read", h->read);
+	add_number(object, "faults", h->faults);
+	add_number(object, "stopped_last_ns", h->stopped_last_ns);
+	add_number(object, "stopped_max_ns", h->stopped_max_ns);
+	return object;
+}
+
 static void print_json(const struct mercury_status *s)
 {
 	struct json_object *object = json_object_new_object(), *cpus = json_object_new_array();
@@ -108,6 +131,7 @@ static void print_json(const struct mercury_status *s)
 	add_number(object, "memory_allocated_kib", s->memory_allocated);
 	add_text(object, "last_error", s->last_error);
 	json_object_object_add(object, "snapshot", json_of_snapshot(&s->snapshot));
+	json_object_object_add(object, "snapshots", json_of_snapshots(&s->snapshots));
 	for (i = 0; i < s->nr_cpus; i++)
 		json_object_array_add(cpus, json_of_cpu(&s->cpus[i]));
 	json_object_object_add(object, "cpus", cpus);

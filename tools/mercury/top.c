@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <term.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,6 +54,20 @@ static const struct mercury_cpu_status *cpu_before(const struct view *v, unsigne
 	return &nothing;
 }
 
+/* The next line, as much of it as the window is wide; what is below the window is left out. */
+static int next_line;
+
+static void __attribute__((format(printf, 1, 2))) line(const char *format, ...)
+{
+	char text[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	mvaddnstr(next_line++, 0, text, COLS);
+}
+
 /* --- By reason, all CPUs together ----------------------------------------------------------------- */
 
 static void add(struct mercury_count *sums, size_t *n, const struct mercury_count *one)
@@ -94,15 +110,16 @@ static void show_reasons(const struct view *v)
 	size_t n = sum_up(&v->now, now), m = sum_up(&v->before, before), i, j;
 
 	qsort(now, n, sizeof(*now), larger_first);
-	printw("\n%-24s %14s %10s\n", "REASON", "all", "per s");
+	next_line++;
+	line("%-24s %14s %10s", "REASON", "all", "per s");
 	for (i = 0; i < n; i++) {
 		uint64_t old = 0;
 
 		for (j = 0; j < m; j++)
 			if (!strcmp(before[j].name, now[i].name))
 				old = before[j].count;
-		printw("%-24s %14" PRIu64 " %10.1f\n", now[i].name, now[i].count,
-		       rate(v, now[i].count, old));
+		line("%-24s %14" PRIu64 " %10.1f", now[i].name, now[i].count,
+		     rate(v, now[i].count, old));
 	}
 }
 
@@ -112,15 +129,16 @@ static void show_cpus(const struct view *v)
 {
 	size_t i;
 
-	printw("\n%4s  %-8s %10s %12s %12s %8s %8s\n", "CPU", "mode", "exits/s", "enter, cyc.",
-	       "leave, cyc.", "NMIs", "forced");
+	next_line++;
+	line("%4s  %-8s %10s %12s %12s %8s %8s", "CPU", "mode", "exits/s", "enter, cyc.",
+	     "leave, cyc.", "NMIs", "forced");
 	for (i = 0; i < v->now.nr_cpus; i++) {
 		const struct mercury_cpu_status *c = &v->now.cpus[i];
 
-		printw("%4u  %-8s %10.1f %12" PRIu64 " %12" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n",
-		       c->cpu, c->is_virtual ? "virtual" : "native",
-		       rate(v, c->exits, cpu_before(v, c->cpu)->exits), c->enter_last,
-		       c->leave_last, c->nmis_in_root, c->forced);
+		line("%4u  %-8s %10.1f %12" PRIu64 " %12" PRIu64 " %8" PRIu64 " %8" PRIu64, c->cpu,
+		     c->is_virtual ? "virtual" : "native",
+		     rate(v, c->exits, cpu_before(v, c->cpu)->exits), c->enter_last, c->leave_last,
+		     c->nmis_in_root, c->forced);
 	}
 }
 
@@ -134,18 +152,25 @@ static double share(uint64_t part, uint64_t whole)
 static void show_snapshot(const struct view *v)
 {
 	const struct mercury_snapshot_progress *p = &v->now.snapshot, *old = &v->before.snapshot;
+	const struct mercury_snapshot_history *h = &v->now.snapshots;
 
-	if (!p->is_taken) {
-		printw("snapshot none\n");
+	if (!p->is_taken && (!*h->last || !strcmp(h->last, "none"))) {
+		line("snapshot none");
 		return;
 	}
-	printw("snapshot %s, read %" PRIu64 " of %" PRIu64 " MiB (%.0f %%)\n",
-	       p->is_over ? "over" : "running", p->read >> 8, p->pages >> 8,
-	       share(p->read, p->pages));
-	printw("         kept %" PRIu64 " pages (%.0f %% of the pool), faults %" PRIu64
-	       " (%.1f per s)\n",
-	       p->kept, share(p->kept, p->pool_pages), p->faults,
-	       rate(v, p->faults, old->is_taken ? old->faults : p->faults));
+	if (!p->is_taken) {
+		line("snapshot none; the last one %s, %" PRIu64 " good, %" PRIu64 " full, %" PRIu64
+		     " cancelled, %" PRIu64 " failed",
+		     h->last, h->good, h->full, h->cancelled, h->failed);
+		return;
+	}
+	line("snapshot %s, read %" PRIu64 " of %" PRIu64 " MiB (%.0f %%)",
+	     p->is_over ? "over" : "running", p->read >> 8, p->pages >> 8,
+	     share(p->read, p->pages));
+	line("         kept %" PRIu64 " pages (%.0f %% of the pool), faults %" PRIu64
+	     " (%.1f per s)",
+	     p->kept, share(p->kept, p->pool_pages), p->faults,
+	     rate(v, p->faults, old->is_taken ? old->faults : p->faults));
 }
 
 static void show(const struct view *v)
@@ -153,18 +178,25 @@ static void show(const struct view *v)
 	const struct mercury_status *s = &v->now;
 
 	erase();
+	next_line = 0;
 	if (s->state == MERCURY_STATE_ABSENT) {
-		printw("The module is not loaded.                                    q: quit\n");
+		line("The module is not loaded.");
 	} else {
-		printw("%s, %s                                    q: quit\n", s->backend,
-		       s->sentence);
-		printw("switches %" PRIu64 " to virtual, %" PRIu64 " to native; memory %" PRIu64
-		       " of %" PRIu64 " KiB\n",
-		       s->to_virtual, s->to_native, s->memory_used, s->memory_allocated);
+		line("%s, %s", s->backend, s->sentence);
+		line("switches %" PRIu64 " to virtual, %" PRIu64 " to native; memory %" PRIu64
+		     " of %" PRIu64 " KiB",
+		     s->to_virtual, s->to_native, s->memory_used, s->memory_allocated);
 		show_snapshot(v);
 		show_reasons(v);
 		show_cpus(v);
 	}
+	/* Where there is more than fits, the last line says so. */
+	if (next_line > LINES) {
+		move(LINES - 1, 0);
+		clrtoeol();
+		printw("%d lines more: mercury status", next_line - LINES + 1);
+	}
+	mvaddstr(0, COLS > 9 ? COLS - 9 : 0, "  q: quit");
 	refresh();
 }
 
@@ -195,6 +227,16 @@ static int watch(struct mercury_problem *problem)
 	return error;
 }
 
+/* A terminal whose cursor can be put somewhere, which that of TERM=dumb cannot. */
+static bool can_be_drawn_on(void)
+{
+	int error;
+
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
+	       setupterm(NULL, STDOUT_FILENO, &error) == OK && tigetstr("cup") &&
+	       newterm(NULL, stdout, stdin);
+}
+
 enum exit_status command_top(const struct options *options, int argc, char **argv)
 {
 	const struct sigaction stop = { .sa_handler = on_signal };
@@ -204,10 +246,13 @@ enum exit_status command_top(const struct options *options, int argc, char **arg
 
 	if (wrong)
 		return wrong;
-	if (options->json || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ||
-	    !newterm(NULL, stdout, stdin)) {
+	if (options->json) {
+		fputs("mercury: top is for who looks at it; see mercury status --json\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (!can_be_drawn_on()) {
 		fputs("mercury: top is for a terminal, and knows what TERM says it is\n"
-		      "mercury: next: mercury status, or mercury status --json\n",
+		      "mercury: next: mercury status, or mercury status --json",
 		      stderr);
 		return EXIT_FAILED;
 	}
