@@ -10,6 +10,9 @@
 
 #include "mercury.h"
 
+/* Who reads the raw records knows no name of an enum: the kernel puts the number in its place. */
+TRACE_DEFINE_ENUM(MERCURY_VIRTUAL);
+
 #define show_mercury_mode(field) (__entry->field == MERCURY_VIRTUAL ? "virtual" : "native")
 
 /* clang-format off */
