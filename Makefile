@@ -19,6 +19,7 @@
 #				and CPU as for make run
 #	make tools		build/tools/mercury, the command
 #	make install		module, command and library; DESTDIR, PREFIX (/usr/local), KDIR
+#	make uninstall		all that is gone again, the module for every kernel; DESTDIR, PREFIX
 #	make deb		Debian packages, in build/deb; make test-deb installs and removes them
 #	make format		lay out all C as .clang-format says
 #	make transcript		make run, and its output into README.md
@@ -43,7 +44,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # Asked only where it is needed: `make unit` works without any kernel.
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' '$(KDIR)/include/generated/utsrelease.h' 2>/dev/null)
 
-.PHONY: all image module tools install install-module install-source \
+.PHONY: all image module tools install install-module install-source uninstall \
 	deb install-deps run test test-long test-deb test-crash bench bench-docs bench-switch bench-check \
 	bench-steps bench-ring1 soak \
 	unit lint format feature-table transcript clean
@@ -134,6 +135,16 @@ install-module: module
 	install -D -m 644 $B/$(KRELEASE)/mercury-vmx.ko '$(MODULES)/updates/mercury-vmx.ko'
 	$(if $(DESTDIR),,depmod $(KRELEASE))
 
+uninstall:
+	$(Q)$(MAKE) -s -C tools uninstall
+	rm -rf '$(DESTDIR)/lib/firmware/mercury'
+	for module in '$(DESTDIR)'/lib/modules/*/updates/mercury-vmx.ko; do \
+		[[ -e $$module ]] || continue; \
+		release=$${module%/updates/*} && rm "$$module" && \
+			rmdir --ignore-fail-on-non-empty "$${module%/*}" && \
+			{ [[ -n '$(DESTDIR)' ]] || depmod "$${release##*/}"; } || exit 1; \
+	done
+
 # What DKMS builds the module from, on the user's machine.
 SOURCE = $(DESTDIR)$(PREFIX)/src/mercury-$(VERSION)
 kernels = $(shell sed -n 's/^mercury-kernels := //p' module/compat/Makefile.compat)
@@ -184,6 +195,7 @@ test-long: install-deps
 
 test-deb: install-deps
 	$(Q)tests/deb/packages.test
+	$(Q)tests/deb/install.test
 	$(Q)tests/deb/ansible.test
 
 test-crash: install-deps

@@ -51,6 +51,7 @@ traces() {
 }
 
 mkdir "$HIDDEN"
+cp /packages/vmlinuz /boot/vmlinuz-first
 for release in "${releases[@]:1}"; do mv "/lib/modules/$release" "$HIDDEN/"; done
 
 ok "the packages install" install "$version"

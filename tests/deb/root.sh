@@ -6,6 +6,8 @@
 readonly ROOT_PACKAGES=dkms,gcc,libc6-dev,libjson-c5,libncursesw6,make,nasm,pkgconf,libelf1,liblz4-1,liblzma5,libzstd1,zlib1g
 # A host that Ansible looks after; control node and host in one.
 readonly HOST_PACKAGES=$ROOT_PACKAGES,ansible-core,kmod,procps,python3-apt,sudo,systemd
+# A machine that one builds and installs on from the sources, with what README names for that.
+readonly SOURCE_PACKAGES=gcc,libc6-dev,make,nasm,libjson-c-dev,libncurses-dev,libelf-dev,liblz4-dev,liblzma-dev,libzstd-dev,zlib1g-dev,bash-completion,kmod,man-db,pkgconf,systemd
 readonly FLAVOURS='cloud-amd64 6.12-cloud-amd64 amd64 rt-amd64 6.12-amd64 6.12-rt-amd64'
 
 # sources: apt's files that name Debian itself, as this machine has them.
@@ -89,13 +91,13 @@ headers_make() {
 	printf '%s\n' "${all[@]}" > "$to/releases"
 }
 
-# root_prepare: sets ROOT, HEADERS and RELEASES.
+# root_prepare PACKAGES: sets ROOT, HEADERS and RELEASES.
 # shellcheck disable=SC2034 # read by whoever sources this
 root_prepare() {
-	ROOT=$(root_of "$ROOT_PACKAGES")
+	ROOT=$(root_of "$1")
 	HEADERS=$CACHE_DIR/deb/headers
 	mkdir -p "$CACHE_DIR/deb"
-	with_lock "$CACHE_DIR/deb/.lock" root_make "$ROOT_PACKAGES" || return 1
+	with_lock "$CACHE_DIR/deb/.lock" root_make "$1" || return 1
 	with_lock "$CACHE_DIR/deb/.lock" headers_make "$HEADERS" || return 1
 	mapfile -t RELEASES < "$HEADERS/releases"
 }

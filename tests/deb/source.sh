@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Inside a Debian that may be spoilt: source.sh RELEASE builds and installs the sources of /packages/tree as README
+# says, looks whether all is found, and uninstalls it. Prints TAP without a plan.
+set -u
+
+release=$1
+readonly LOG=/packages/log
+
+export LC_ALL=C.UTF-8
+
+# ok TEXT COMMAND...: the command's output is the reason if it fails.
+ok() {
+	local text=$1
+
+	shift
+	if "$@" > "$LOG" 2>&1; then
+		echo "ok - $text"
+		return
+	fi
+	echo "not ok - $text"
+	tail -n 40 "$LOG" | sed 's/^/# /'
+}
+
+is() {
+	if [[ $2 == "$3" ]]; then
+		echo "ok - $1"
+	else
+		echo "not ok - $1"
+		printf '# got      %q\n# expected %q\n' "$2" "$3"
+	fi
+}
+
+# everything: files and links, with their sums. What depmod and ldconfig make is theirs.
+everything() {
+	find / -xdev \( -path /proc -o -path /packages -o -path /tmp \) -prune -o ! -type d -printf '%p %l %s\n' |
+		grep -vE '^(/usr)?/lib/modules/[^/]*/modules\.|^/etc/ld\.so\.cache|^/var/cache/' | sort
+}
+
+# The outer machine's kernel is another, so it is named to make.
+mkdir -p /boot "/lib/modules/$release"
+cp /packages/vmlinuz "/boot/vmlinuz-$release"
+cp /packages/modules/* "/lib/modules/$release/"
+depmod "$release"
+ldconfig
+everything > /packages/before
+cd /packages/tree || exit 2
+
+ok "make" make -s -j2 KDIR="/lib/modules/$release/build"
+ok "make install" make -s install KDIR="/lib/modules/$release/build"
+cd / || exit 2
+is "the command is found, and finds its library" "$(mercury --version 2>&1)" "mercury $(< /packages/tree/VERSION)"
+is "which is that of /usr/local" "$(ldd "$(command -v mercury)" | sed -n 's/.*libmercury.so.0 => \([^ ]*\) .*/\1/p')" \
+	/usr/local/lib/libmercury.so.0
+is "the system's cache of libraries has it" "$(ldconfig -p | grep -c 'libmercury\.so\.0 ')" 1
+is "modprobe would load it" "$(modprobe -S "$release" -n --show-depends mercury-vmx 2>&1)" \
+	"insmod /lib/modules/$release/updates/mercury-vmx.ko "
+is "ring 1 has its table for the kernel" "$(ls /lib/firmware/mercury)" "$release.sites"
+for page in 'mercury 8' 'mercury-sites 8' 'mercury-vmx 4'; do
+	read -r name section <<< "$page"
+	is "man $name" "$(realpath "$(man -w "$name" 2>&1)")" "/usr/local/share/man/man$section/$name.$section"
+	ok "which can be read" bash -c "man $name | grep -A 1 '^NAME' | grep -q '$name '"
+done
+# shellcheck disable=SC2016 # the inner shell expands it
+is "bash completes it" "$(bash -c '. /usr/share/bash-completion/bash_completion
+	_completion_loader mercury; COMP_WORDS=(mercury vir) COMP_CWORD=1
+	$(complete -p mercury | sed "s/.*-F \([^ ]*\).*/\1/") mercury vir mercury; echo "${COMPREPLY[@]}"' 2>&1)" virtual
+ok "systemd has the unit" systemctl enable mercury-mode@virtual
+ok "and makes it so at each boot" systemctl is-enabled mercury-mode@virtual
+is "by a command that is there" "$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' \
+	/etc/systemd/system/multi-user.target.wants/mercury-mode@virtual.service)" "$(command -v mercury)"
+is "the example for sysctl.d is a setting of ours" \
+	"$(grep -v '^#' /usr/local/share/doc/mercury/examples/mercury.conf | grep -o '^-\?mercury\.mode')" -mercury.mode
+cat > /packages/program.c <<'C'
+#include <mercury.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+	return strcmp(mercury_version(), argv[argc - 1]) != 0;
+}
+C
+# shellcheck disable=SC2016 # the inner shell expands it
+ok "a program builds with pkg-config" bash -c \
+	'gcc -o /packages/program /packages/program.c $(pkg-config --cflags --libs libmercury)'
+ok "and runs" /packages/program "$(< /packages/tree/VERSION)"
+
+ok "it is disabled" systemctl disable mercury-mode@virtual
+ok "make uninstall" make -s -C /packages/tree uninstall
+is "nothing at all is left" "$(everything | diff /packages/before -)" ""
+is "no folder of ours either" "$(find / -xdev \( -path /proc -o -path /packages \) -prune -o -name '*mercury*' -print)" ""
+is "modprobe does not know it any more" "$(modprobe -S "$release" -n mercury-vmx 2>&1)" \
+	"modprobe: FATAL: Module mercury-vmx not found in directory /lib/modules/$release"
+is "nor does the cache of libraries" "$(ldconfig -p | grep libmercury)" ""
+ok "once more: nothing is there to be removed" make -s -C /packages/tree uninstall
