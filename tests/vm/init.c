@@ -106,6 +106,7 @@ static void mount_system(void)
 		{ "tmpfs", "/dev/shm", NULL },
 		{ "tmpfs", "/tmp", "mode=1777" },
 		{ "tmpfs", "/run", "mode=0755" },
+		{ "securityfs", "/sys/kernel/security", NULL },
 		{ "debugfs", "/sys/kernel/debug", NULL },
 		{ "tracefs", "/sys/kernel/tracing", NULL },
 	};

@@ -101,17 +101,22 @@ static void check_kernel(struct listener *l, bool is_loaded)
 		tell(l, "kernel", MERCURY_GOOD, "", "Linux %s, 64-bit", u.release);
 }
 
-static void check_lockdown(struct listener *l)
+static void check_lockdown(struct listener *l, bool is_loaded)
 {
-	char *text = files_read("/sys/kernel/security/lockdown");
+	int locked = files_locked_down();
 
-	if (!text || strstr(text, "[none]"))
+	if (is_loaded && locked)
+		tell(l, "lockdown", MERCURY_GOOD, "", "the kernel has taken the module");
+	else if (!locked)
 		tell(l, "lockdown", MERCURY_GOOD, "", "the kernel is not locked down");
-	else
+	else if (locked > 0)
 		tell(l, "lockdown", MERCURY_UNKNOWN,
 		     "sign the module with a key that the kernel trusts, or switch Secure Boot off",
 		     "the kernel is locked down: it loads signed modules only");
-	free(text);
+	else
+		tell(l, "lockdown", MERCURY_UNKNOWN,
+		     "mount -t securityfs securityfs /sys/kernel/security",
+		     "whether the kernel is locked down cannot be told: securityfs is not mounted");
 }
 
 static void check_module(struct listener *l)
@@ -256,9 +261,10 @@ int mercury_check(void (*tell_one)(const struct mercury_finding *finding, void *
 	struct mercury_problem problem;
 	struct mercury_status status;
 	bool is_read = !mercury_status_read(&status, &problem);
+	bool is_loaded = is_read && status.state != MERCURY_STATE_ABSENT;
 
-	check_kernel(&l, is_read && status.state != MERCURY_STATE_ABSENT);
-	check_lockdown(&l);
+	check_kernel(&l, is_loaded);
+	check_lockdown(&l, is_loaded);
 	/* A guest of Mercury's sees no VT-x, which says nothing of the machine. */
 	if (is_read && status.state == MERCURY_STATE_VIRTUAL) {
 		tell(&l, "vt-x", MERCURY_GOOD, "", "in use: Linux is virtual now");

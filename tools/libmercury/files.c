@@ -77,6 +77,20 @@ int files_open(const char *path, bool nonblocking)
 	return open_below(path, O_RDONLY | (nonblocking ? O_NONBLOCK : 0));
 }
 
+int files_locked_down(void)
+{
+	char *text = files_read("/sys/kernel/security/lockdown"), *modules;
+	int locked = text ? !strstr(text, "[none]") : -1;
+
+	free(text);
+	if (locked >= 0)
+		return locked;
+	/* A kernel without lockdown has no such file, but others there. */
+	modules = files_read("/sys/kernel/security/lsm");
+	free(modules);
+	return modules ? 0 : -1;
+}
+
 int files_write(const char *path, const char *text)
 {
 	int fd = open_below(path, O_WRONLY), error;

@@ -20,6 +20,9 @@ char *files_read(const char *path);
 /* Open it for reading. A descriptor, or -1 with errno; O_NONBLOCK if so said. */
 int files_open(const char *path, bool nonblocking);
 
+/* Whether the kernel loads signed modules only: 1 or 0, -1 where securityfs is not mounted. */
+int files_locked_down(void);
+
 /* `text` in one write(). 0, or -1 with errno. */
 int files_write(const char *path, const char *text);
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Noting why a call failed. */
+#include "problem.h"
+
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "problem.h"
+#include "files.h"
 
 int mercury_problem(struct mercury_problem *problem, int number, const char *next,
 		    const char *format, ...)
@@ -16,4 +19,15 @@ int mercury_problem(struct mercury_problem *problem, int number, const char *nex
 	vsnprintf(problem->what, sizeof(problem->what), format, arguments);
 	va_end(arguments);
 	return -1;
+}
+
+int mercury_problem_absent(struct mercury_problem *problem)
+{
+	if (files_locked_down() > 0)
+		return mercury_problem(
+			problem, ENOENT,
+			"sign it with a key that the kernel trusts, for the kernel is locked down; then modprobe mercury-vmx",
+			"the module mercury-vmx is not loaded");
+	return mercury_problem(problem, ENOENT, "modprobe mercury-vmx",
+			       "the module mercury-vmx is not loaded");
 }

@@ -9,4 +9,7 @@
 int mercury_problem(struct mercury_problem *problem, int number, const char *next,
 		    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* The same for a module that is not loaded. */
+int mercury_problem_absent(struct mercury_problem *problem);
+
 #endif

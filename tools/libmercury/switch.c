@@ -42,8 +42,7 @@ int mercury_set_virtual(bool is_virtual, struct mercury_problem *problem)
 		return 0;
 	number = errno;
 	if (number == ENOENT)
-		return mercury_problem(problem, number, "modprobe mercury-vmx",
-				       "the module mercury-vmx is not loaded");
+		return mercury_problem_absent(problem);
 	if (number == EACCES || number == EPERM)
 		return mercury_problem(problem, number, next_step(number),
 				       "not allowed to switch to %s mode: that takes CAP_SYS_ADMIN",

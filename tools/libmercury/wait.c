@@ -27,8 +27,7 @@ int mercury_wait(bool is_virtual, struct mercury_problem *problem)
 
 	changed.fd = files_open(PROC_MERCURY, false);
 	if (changed.fd < 0 && errno == ENOENT)
-		return mercury_problem(problem, ENOENT, "modprobe mercury-vmx",
-				       "the module mercury-vmx is not loaded");
+		return mercury_problem_absent(problem);
 	if (changed.fd < 0)
 		return mercury_problem(problem, errno, "see mercury status", "%s: %s", PROC_MERCURY,
 				       strerror(errno));
