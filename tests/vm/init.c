@@ -182,6 +182,26 @@ static unsigned long taint(void)
 	return value;
 }
 
+/* The same where the kernel is locked down and has no ports for us: a variable of the firmware's keeps it. */
+static int starts_again_secure(void)
+{
+	const char *dir = "/sys/firmware/efi/efivars";
+	const char *path = "/sys/firmware/efi/efivars/Started-b6f2d1c0-6d65-7263-7572-790000000001";
+	/* Kept without power, seen by the firmware and by Linux; and one byte. */
+	const unsigned char variable[5] = { 7, 0, 0, 0, 1 };
+	int fd;
+
+	if (mount("efivarfs", dir, "efivarfs", 0, NULL))
+		fail(dir);
+	if (access(path, F_OK) == 0)
+		return 1;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, variable, sizeof(variable)) != sizeof(variable))
+		fail(path);
+	close(fd);
+	return 0;
+}
+
 /*
  * Has the machine started this guest before, in this run? A byte of the CMOS memory that no firmware
  * uses keeps it: it survives a reset, kexec and a crash.
@@ -193,7 +213,7 @@ static int starts_again(void)
 	int marked;
 
 	if (ioperm(index, 2, 1))
-		fail("ioperm");
+		return starts_again_secure();
 	outb(byte, index);
 	marked = inb(data) == mark;
 	outb(byte, index);

@@ -145,6 +145,7 @@ run_tree() {
 	mapfile -t files < <(modules_closure "${GUEST_MODULES[@]}")
 	install_modules "$tree" "${files[@]}" >/dev/null || return 1
 	[[ -z $OPT_OUT$OPT_DISK ]] || disk_tree "$tree" || return 1
+	[[ -z $OPT_SECURE_BOOT ]] || secure_tree "$tree" || return 1
 	[[ -z $OPT_THEN ]] || then_tree "$tree" || return 1
 	install -D -m 644 "$ko" "$modules/extra/mercury-vmx.ko"
 	sites_table "$tree/lib/firmware/mercury/$KERNEL_RELEASE.sites" || return 1

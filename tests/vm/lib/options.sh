@@ -31,6 +31,9 @@ One word is a piece of shell text ('a && b'), several words are a command and it
                             its output comes to FILE.out
   --tell S                  S seconds after COMMAND has begun, by this machine's clock, the word "over" is
                             at the beginning of the disk of --disk: the guest's clock is another
+  --secure-boot PASSWORD    QEMU with Secure Boot on, by Debian's signed shim, GRUB and kernel. Where a key waits
+                            for it (mokutil --import), shim's MOK manager enrolls it, by that password.
+                            Brings efivarfs
   --allow REGEX             a kernel log line (extended regex) that is no failure. May be repeated
   --then COMMAND            shell text that runs once the machine has started again, by a reset, by
                             kexec or into a crash kernel, which COMMAND must bring about; the exit
@@ -65,6 +68,7 @@ need_number() {
 options_default() {
 	OPT_MACHINE=bochs OPT_CPU='' OPT_SMP=1 OPT_MEM=512 OPT_KERNEL=6.1
 	OPT_APPEND='' OPT_TIMEOUT=300 OPT_OUT='' OPT_DISK='' OPT_TCG='' OPT_TELL='' OPT_DEBUGGER='' OPT_THEN=''
+	OPT_SECURE_BOOT=''
 	OPT_ADD=() OPT_ALLOW=() OPT_COMMAND=()
 }
 
@@ -107,6 +111,10 @@ option_set() {
 		;;
 	--tell) need_number "$@" 1 86400 && OPT_TELL=$((10#$2)) ;;
 	--allow) option_allow "$2" ;;
+	--secure-boot)
+		[[ $2 =~ ^[a-z0-9]{8,16}$ ]] || usage_error "--secure-boot: a password is 8 to 16 of a-z and 0-9"
+		OPT_SECURE_BOOT=$2
+		;;
 	--then)
 		[[ -n $2 ]] || usage_error "--then: there is no command"
 		OPT_THEN=$2
@@ -177,7 +185,7 @@ options_parse() {
 }
 
 option_exists() {
-	[[ $1 =~ ^--(machine|cpu|tcg|smp|mem|kernel|append|timeout|add|out|disk|tell|debugger|allow|then)$ ]]
+	[[ $1 =~ ^--(machine|cpu|tcg|smp|mem|kernel|append|timeout|add|out|disk|tell|debugger|secure-boot|allow|then)$ ]]
 }
 
 # What concerns more than one option, and the defaults that depend on another.
@@ -189,6 +197,9 @@ options_check() {
 		OPT_OUT=$(cd "$OPT_OUT" && pwd)
 	fi
 	[[ -z $OPT_DEBUGGER || $OPT_MACHINE == bochs ]] || usage_error "--debugger: it is Bochs's"
+	[[ -z $OPT_SECURE_BOOT || $OPT_MACHINE == qemu ]] || usage_error "--secure-boot: that is of --machine qemu"
+	[[ -z $OPT_SECURE_BOOT || -z $OPT_OUT$OPT_DISK ]] ||
+		usage_error "--secure-boot: the guest has one disk, that of the firmware; leave --out and --disk out"
 	[[ -z $OPT_TELL || -n $OPT_DISK ]] || usage_error "--tell: there is no disk; give --disk too"
 	[[ -z $OPT_OUT || -z $OPT_DISK ]] || usage_error "--disk: the guest has one disk, that of --out"
 	[[ -z $OPT_TCG || $OPT_MACHINE == qemu ]] || usage_error "--tcg: that is of --machine qemu"

@@ -11,17 +11,21 @@ qemu_args() {
 	local dir=${1//,/,,} kernel=$2 port accel=tcg,${OPT_TCG:-thread=single}
 
 	[[ $OPT_MACHINE == kvm ]] && accel=kvm
-	printf '%s\n' -nodefaults -no-user-config -display none -no-reboot \
-		-d cpu_reset -D "$1/emulator.log" \
-		-machine pc -accel "$accel" -cpu "$OPT_CPU" -smp "$OPT_SMP" -m "$OPT_MEM"
-	for port in console.log stdout stderr control; do
-		printf '%s\n' -chardev "file,id=${port%.log},path=$dir/$port" \
-			-serial "chardev:${port%.log}"
+	printf '%s\n' -nodefaults -no-user-config -display none -d cpu_reset -D "$1/emulator.log" \
+		-accel "$accel" -cpu "$OPT_CPU" -smp "$OPT_SMP" -m "$OPT_MEM"
+	if [[ -n $OPT_SECURE_BOOT ]]; then
+		secure_args "$dir"
+	else
+		printf '%s\n' -no-reboot -machine pc -kernel "$kernel" -initrd "$1/initrd" \
+			-append "$(kernel_args "$QEMU_KARGS")" \
+			-chardev "file,id=console,path=$dir/console.log" -serial chardev:console
+	fi
+	for port in stdout stderr control; do
+		printf '%s\n' -chardev "file,id=$port,path=$dir/$port" -serial "chardev:$port"
 	done
 	if [[ -n $OPT_OUT$OPT_DISK ]]; then
 		printf '%s\n' -drive "file=$dir/disk.img,format=raw,if=virtio,cache=unsafe"
 	fi
-	printf '%s\n' -kernel "$kernel" -initrd "$1/initrd" -append "$(kernel_args "$QEMU_KARGS")"
 }
 
 qemu_prepare() {

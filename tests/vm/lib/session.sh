@@ -71,7 +71,7 @@ session_streams() {
 	: >"$RUN_DIR/console.log"
 	exec {HOLD_OUT}<>"$RUN_DIR/stdout" {HOLD_ERR}<>"$RUN_DIR/stderr"
 	exec {CONTROL}<>"$RUN_DIR/control"
-	relay <"$RUN_DIR/stdout" {HOLD_OUT}>&- {HOLD_ERR}>&- &
+	${OPT_SECURE_BOOT:+secure_}relay <"$RUN_DIR/stdout" {HOLD_OUT}>&- {HOLD_ERR}>&- &
 	RELAY_PIDS+=($!)
 	relay <"$RUN_DIR/stderr" {HOLD_OUT}>&- {HOLD_ERR}>&- >&2 &
 	RELAY_PIDS+=($!)
@@ -93,6 +93,7 @@ session_start() {
 		bochs_start "$RUN_DIR" </dev/null >"$RUN_DIR/emulator.out" 2>&1 &
 	else
 		cat "$BASE_CPIO" "$RUN_DIR/run.cpio" >"$RUN_DIR/initrd"
+		[[ -z $OPT_SECURE_BOOT ]] || secure_start "$RUN_DIR"
 		mapfile -t args < <(qemu_args "$RUN_DIR" "$KERNEL_IMAGE")
 		exec setpriv --pdeathsig KILL -- qemu-system-x86_64 "${args[@]}" \
 			</dev/null >"$RUN_DIR/emulator.out" 2>&1 &
