@@ -175,7 +175,8 @@ RUN_CPU_qemu := max,-la57
 install-deps:
 	$(Q)tests/vm/deps
 
-run: install-deps
+run:
+	$(Q)tests/vm/deps --run
 	$(Q)$(MAKE) -s -C tests/vm/guest
 	$(Q)MERCURY_PROGRESS=1 tests/vm/run --machine $(MACHINE) $(addprefix --cpu ,$(RUN_CPU)) \
 		--kernel $(RUN_KERNEL) --smp $(RUN_SMP) \
