@@ -60,8 +60,13 @@ SYM_FUNC_START(mercury_gate_vmcall)
 	movabsq	$MERCURY_COOKIE, %rax
 .Lvmcall:
 	vmcall
+	testq	%rax, %rax
+	js	.Lnative
 	RET
-	/* The VMM has put this CPU to native since the caller looked: VMCALL is #UD. */
+	/*
+	 * The VMM has put this CPU to native since the caller looked: VMCALL is #UD, or an outer KVM says that it
+	 * knows no such hypercall.
+	 */
 .Lnative:
 	movl	$GATE_E_FORCED, %eax
 	RET

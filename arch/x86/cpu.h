@@ -45,6 +45,13 @@ struct home {
 	uint64_t gs_base;
 };
 
+/* An MSR of an outer hypervisor's, as Linux wants it: vmx/paravirt.h. */
+#define CPU_PARAVIRT_MSRS 2
+struct put_off {
+	bool exists;
+	uint64_t value;
+};
+
 struct cpu {
 	struct regs regs; /* Linux's, saved on entry. First: the entry code stores through RSP    */
 	uint32_t pending; /* PENDING_*                                                            */
@@ -69,6 +76,7 @@ struct cpu {
 	uint64_t stepping[2];
 	uint32_t primary_controls, pin_controls; /* in the VMCS                                   */
 	uint32_t waiting; /* PENDING_* that the guest cannot take yet                             */
+	struct put_off paravirt[CPU_PARAVIRT_MSRS];
 
 	struct descriptor_table_register linux_idt;
 	/* Two, so that what a leave read is known when the next enter writes: vmcs_write_state(). */

@@ -135,6 +135,17 @@ FUNCTION insn_wbinvd
 	wbinvd
 	ret
 
+; uint64_t insn_vmcall(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+FUNCTION insn_vmcall
+	push	rbx
+	mov	rax, rdi
+	mov	rbx, rsi
+	xchg	rcx, rdx
+	mov	rsi, r8
+	vmcall
+	pop	rbx
+	ret
+
 FUNCTION insn_rdtsc
 	rdtsc
 	shl	rdx, 32

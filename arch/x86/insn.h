@@ -42,6 +42,7 @@ void insn_write_cr4(uint64_t value);
 void insn_invlpg(uint64_t address);
 bool insn_xsetbv_safe(uint32_t index, uint64_t value);
 void insn_wbinvd(void);
+uint64_t insn_vmcall(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3);
 void insn_pause(void);
 uint64_t insn_rdtsc(void);
 _Noreturn void insn_stop(void);

@@ -13,7 +13,7 @@
 BEGIN {
 	# Every operation of the port belongs to one row; @ is a blank.
 	rows = split("VMXON vmxon;VMXOFF vmxoff vmxoff_safe;VMPTRLD vmptrld;VMCLEAR vmclear vmclear_safe;VMWRITE vmwrite entry_vmwrite;" \
-		"VMREAD vmread entry_vmread;INVEPT invept;INVVPID invvpid;VMLAUNCH entry_vmlaunch;" \
+		"VMREAD vmread entry_vmread;INVEPT invept;INVVPID invvpid;VMLAUNCH entry_vmlaunch;VMCALL vmcall;" \
 		"VMRESUME entry_vmresume;RDMSR rdmsr rdmsr_safe;WRMSR wrmsr wrmsr_safe;" \
 		"CR@read read_cr0 read_cr2 read_cr3 read_cr4;CR@written write_cr0 write_cr3 write_cr4;" \
 		"LGDT lgdt;LIDT lidt entry_lidt;LTR ltr;LLDT lldt;SGDT sgdt;SIDT sidt entry_sidt;" \

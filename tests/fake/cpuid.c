@@ -18,8 +18,14 @@ void insn_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 	else if (leaf == CPUID_LEAF_FEATURES)
 		*out = (struct cpuid_regs){ 0x306c3, 0x00100800,
 					    CPUID_VMX | CPUID_PCID | CPUID_XSAVE |
+						    (fake.options.kvm ? CPUID_HYPERVISOR : 0) |
 						    live(CPUID_OSXSAVE, CR4_OSXSAVE),
 					    CPUID_MTRR | CPUID_TSC | CPUID_MSR | CPUID_SEP };
+	else if (leaf == CPUID_LEAF_HYPERVISOR && fake.options.kvm)
+		*out = (struct cpuid_regs){ CPUID_LEAF_HYPERVISOR + 1, 0x4b4d564b, 0x564b4d56,
+					    0x4d };
+	else if (leaf == CPUID_LEAF_HYPERVISOR + 1 && fake.options.kvm)
+		out->eax = FAKE_KVM_FEATURES;
 	else if (leaf == CPUID_LEAF_EXTENDED_FEATURES && subleaf == 0)
 		*out = (struct cpuid_regs){ 1, CPUID_INVPCID,
 					    CPUID_PKU | live(CPUID_OSPKE, CR4_PKE), 0 };

@@ -43,7 +43,7 @@ struct fake_cpu {
 	F(CPUID) F(RDMSR) F(WRMSR) F(READ_CR) F(READ_DR) F(WRITE_DR) F(READ_RFLAGS) F(CR0) F(CR3) F(CR4)      \
 	F(INVLPG) F(XSETBV) F(WBINVD) F(SGDT) F(SIDT) F(LGDT) F(LIDT) F(STR) F(SLDT) F(LTR)        \
 	F(LLDT) F(READ_SEGMENT) F(LOAD_SEGMENT) F(VMXON) F(VMXOFF) F(VMCLEAR) F(VMPTRLD)           \
-	F(VMWRITE) F(VMREAD) F(INVEPT) F(INVVPID) F(VMLAUNCH) F(VMRESUME) F(VMEXIT) F(TAIL)        \
+	F(VMWRITE) F(VMREAD) F(VMCALL) F(INVEPT) F(INVVPID) F(VMLAUNCH) F(VMRESUME) F(VMEXIT) F(TAIL)        \
 	F(DR7) F(RETURN)
 /* clang-format on */
 
@@ -122,9 +122,12 @@ enum fake_outcome {
 	FAKE_ABORTED,      /* between the fake's own files: insn_abort_call()                     */
 };
 
+#define FAKE_KVM_FEATURES 0x1007efb
+
 /* What the tests choose before fake_machine(). */
 struct fake_options {
 	bool no_ept, no_vpid, no_rdtscp, pcide;
+	bool kvm; /* the machine is a guest of KVM's                                              */
 };
 
 struct fake {

@@ -137,6 +137,14 @@ uint64_t insn_vmread(enum vmcs_field field)
 	return value;
 }
 
+uint64_t insn_vmcall(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+	if (!fake.options.kvm)
+		fail_msg("VMCALL in VMX root operation, and nobody outside takes it");
+	fake_log(OP_VMCALL, number, a0 + a1 + a2 + a3, true);
+	return number + a0 + a1 + a2 + a3;
+}
+
 bool insn_invept(uint64_t type, uint64_t eptp)
 {
 	bool ok = !made_to_fail();

@@ -55,6 +55,8 @@ static void print_in_use(FILE *out, const char *where, const char *bits)
 		fprintf(out, "as soon as CPUID shows it");
 	else if (is(where, "TD_GUEST"))
 		fprintf(out, "CPUID 21 names it");
+	else if (is(where, "OUTER"))
+		fprintf(out, "CPUID 40000000 names it");
 	else if (is(where, "RTIT_CTL"))
 		fprintf(out, "IA32_RTIT_CTL.TraceEn");
 	else if (is(where, "CR4"))

@@ -20,6 +20,7 @@ static struct {
 	bool garbage;            /* leaves that do not exist answer with all bits set             */
 	bool td_guest;
 	char td_wrong; /* a register of the trust domain's name that has another one's            */
+	const char *outer; /* the hypervisor that the machine is a guest of                       */
 	uint64_t cr4, rtit_ctl;
 	uint32_t secondary;
 } cpu;
@@ -60,6 +61,16 @@ static bool exists(uint32_t leaf, uint32_t subleaf)
 void insn_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *r)
 {
 	*r = (struct cpuid_regs){ 0 };
+	if (cpu.outer && leaf == 1)
+		show(r, 'c', 31);
+	if (cpu.outer && leaf == 0x40000000) {
+		r->eax = leaf;
+		memcpy(&r->ebx, cpu.outer, 4);
+		memcpy(&r->ecx, cpu.outer + 4, 4);
+		memcpy(&r->edx, cpu.outer + 8, 4);
+	}
+	if (leaf >> 28 == 4)
+		return;
 	if (!exists(leaf, subleaf)) {
 		assert_true(cpu.garbage);
 		*r = (struct cpuid_regs){ UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX };
@@ -307,6 +318,21 @@ static void refused_in_a_trust_domain(void **state)
 	must_choose("TDX", 0);
 }
 
+/* KVM is the one that is known to serve Linux under a VMM. */
+static void refused_as_the_guest_of_some_hypervisors(void **state)
+{
+	(void)state;
+	must_choose("XEN", 0);
+	cpu.outer = "KVMKVMKVM\0\0\0";
+	must_choose("XEN", 0);
+	cpu.outer = "XenVMMXenVMM";
+	must_refuse("XEN", "Xen flushes");
+	cpu.outer = "Microsoft Hv";
+	must_refuse("HYPERV", "Hyper-V flushes");
+	cpu.outer = "VMwareVMware";
+	must_refuse("NESTED", "is not known");
+}
+
 /* --- Rows that need nothing ------------------------------------------------------------------- */
 
 static const struct {
@@ -386,6 +412,9 @@ static const struct {
 	{ "PT", { 7, 0, 'b', 25 } },
 	{ "MSRLIST", { 7, 1, 'a', 27 } },
 	{ "TDX", { 0 } },
+	{ "XEN", { 0 } },
+	{ "HYPERV", { 0 } },
+	{ "NESTED", { 0 } },
 };
 
 #define TESTED                                                                                     \
@@ -511,6 +540,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(refused_while_pt_traces, fresh_cpu),
 	cmocka_unit_test_setup(refused_where_cpuid_shows_it, fresh_cpu),
 	cmocka_unit_test_setup(refused_in_a_trust_domain, fresh_cpu),
+	cmocka_unit_test_setup(refused_as_the_guest_of_some_hypervisors, fresh_cpu),
 	cmocka_unit_test(supported_asks_for_nothing),
 	cmocka_unit_test(each_row_is_tested_at_its_bit_of_cpuid),
 	cmocka_unit_test(each_refused_row_has_its_bit_of_cr4),

@@ -31,6 +31,7 @@ void insn_cpuid(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *r)
 		r->eax = outer.features;
 	if (!text)
 		return;
+	r->eax = leaf + 1;
 	memcpy(&r->ebx, text, 4);
 	memcpy(&r->ecx, text + 4, 4);
 	memcpy(&r->edx, text + 8, 4);
@@ -98,7 +99,7 @@ static void kvm(void **unused)
 	outer.present = true;
 	outer.signature = "KVMKVMKVM\0\0\0";
 	assert_null(verdict());
-	outer.features = KVM_PV_UNHALT;
+	outer.features = 1u << KVM_FEATURE_PV_UNHALT;
 	assert_refused("KVM answers hypercalls");
 }
 
@@ -109,7 +110,7 @@ static void kvm_with_asynchronous_page_faults(void **unused)
 	outer.signature = "KVMKVMKVM\0\0\0";
 	outer.async_pf = 0x1000 | KVM_ASYNC_PF_ENABLED;
 	assert_null(verdict());
-	outer.features = KVM_ASYNC_PF_INT;
+	outer.features = 1u << KVM_FEATURE_ASYNC_PF_INT;
 	assert_refused("no-kvmapf");
 	outer.async_pf = 0;
 	assert_null(verdict());

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "insn.h"
+#include "outer.h"
 #include "require.h"
 #include "ring1.h"
 #include "x86/cpuid.h"
@@ -44,7 +45,7 @@ static bool leaf_exists(uint32_t leaf)
 {
 	struct cpuid_regs r;
 
-	insn_cpuid(leaf & (CPUID_LEAF_EXTENDED | CPUID_LEAF_HYPERVISOR), 0, &r);
+	insn_cpuid(leaf & CPUID_LEAF_EXTENDED, 0, &r);
 	return r.eax >= leaf;
 }
 
@@ -60,30 +61,16 @@ static bool has_signature(uint32_t leaf, const char *ebx_ecx_edx)
 	return !__builtin_memcmp(name, ebx_ecx_edx, sizeof(name));
 }
 
-static void read_kvm(struct ring1_facts *facts)
+static void read_outer(struct ring1_facts *facts)
 {
-	struct cpuid_regs r;
+	struct outer outer;
 
-	insn_cpuid(CPUID_LEAF_HYPERVISOR + 1, 0, &r);
-	facts->value[RING1_FACT_KVM] = r.eax;
-	if (r.eax & KVM_ASYNC_PF_INT)
+	outer_read(&outer);
+	facts->value[RING1_FACT_HYPERV] = outer.kind == OUTER_HYPERV;
+	facts->value[RING1_FACT_XEN] = outer.kind == OUTER_XEN;
+	facts->value[RING1_FACT_KVM] = outer.kvm_features;
+	if (outer.kvm_features & 1u << KVM_FEATURE_ASYNC_PF_INT)
 		insn_rdmsr_safe(KVM_MSR_ASYNC_PF, &facts->value[RING1_FACT_ASYNC_PF]);
-}
-
-/* Xen's leaves are the second where it shows those of Hyper-V too. */
-static void read_hypervisor(struct ring1_facts *facts)
-{
-	static const char xen[] = "XenVMMXenVMM";
-	struct cpuid_regs r;
-
-	insn_cpuid(CPUID_LEAF_FEATURES, 0, &r);
-	if (!(r.ecx & CPUID_HYPERVISOR))
-		return;
-	facts->value[RING1_FACT_HYPERV] = has_signature(CPUID_LEAF_HYPERVISOR, "Microsoft Hv");
-	facts->value[RING1_FACT_XEN] = has_signature(CPUID_LEAF_HYPERVISOR, xen) ||
-				       has_signature(CPUID_LEAF_HYPERVISOR + 0x100, xen);
-	if (has_signature(CPUID_LEAF_HYPERVISOR, "KVMKVMKVM\0\0\0"))
-		read_kvm(facts);
 }
 
 static bool has_lkgs(void)
@@ -110,5 +97,5 @@ void ring1_facts_read(struct ring1_facts *facts)
 	/* "IntelTDX    " comes as EBX, EDX, ECX. */
 	facts->value[RING1_FACT_TD_GUEST] = leaf_exists(CPUID_LEAF_TDX) &&
 					    has_signature(CPUID_LEAF_TDX, "Inte    lTDX");
-	read_hypervisor(facts);
+	read_outer(facts);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "outer.h"
 #include "x86/cr.h"
 
 /* What is asked, gathered once. */
@@ -27,19 +28,10 @@ struct ring1_facts {
 	uint64_t value[RING1_FACT_NR];
 };
 
-/* KVM's features that make Linux execute VMCALL. Linux, Documentation/virt/kvm/x86/cpuid.rst */
-#define KVM_PV_UNHALT (1u << 7)
-#define KVM_PV_SEND_IPI (1u << 11)
-#define KVM_PV_SCHED_YIELD (1u << 13)
-#define KVM_HYPERCALLS (KVM_PV_UNHALT | KVM_PV_SEND_IPI | KVM_PV_SCHED_YIELD)
-
-/*
- * Asynchronous page faults: KVM raises one wherever CPL is not 0, and Linux panics if that is in its
- * kernel. Linux, Documentation/virt/kvm/x86/msr.rst, MSR_KVM_ASYNC_PF_EN
- */
-#define KVM_ASYNC_PF_INT (1u << 14)
-#define KVM_MSR_ASYNC_PF UINT32_C(0x4b564d02)
-#define KVM_ASYNC_PF_ENABLED UINT64_C(1)
+/* KVM's features that make Linux execute VMCALL. */
+#define KVM_HYPERCALLS                                                                             \
+	(1u << KVM_FEATURE_PV_UNHALT | 1u << KVM_FEATURE_PV_SEND_IPI |                             \
+	 1u << KVM_FEATURE_PV_SCHED_YIELD)
 
 /* What Linux's SYSCALL entry may not find set: the stubs give it constant flags. */
 #define RING1_FMASK                                                                                \
@@ -85,6 +77,7 @@ struct ring1_facts {
 	R(KVM, KVM, KVM_HYPERCALLS, 0,                                                                       \
 	  "KVM answers hypercalls (PV_UNHALT, PV_SEND_IPI, PV_SCHED_YIELD) from ring 0 only: start "         \
 	  "this virtual machine without them")                                                               \
+	/* KVM raises one wherever CPL is not 0, and Linux panics if that is in its kernel. */               \
 	R(ASYNC_PF, ASYNC_PF, KVM_ASYNC_PF_ENABLED, 0,                                                       \
 	  "KVM's asynchronous page faults are on, which come in the kernel too where that is not in "        \
 	  "ring 0: boot with no-kvmapf")                                                                     \

@@ -10,6 +10,8 @@
 #include "insn.h"
 #include "mercury/console.h"
 #include "mtrr.h"
+#include "outer.h"
+#include "paravirt.h"
 #include "vmx.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
@@ -98,14 +100,18 @@ static uint32_t mirror(uint32_t reg, uint32_t feature, uint64_t cr4_bit)
 	return insn_vmread(VMCS_GUEST_CR4) & cr4_bit ? reg | feature : reg & ~feature;
 }
 
-static void hypervisor_leaf(uint32_t leaf, struct cpuid_regs *r)
+/* Ours stand behind those of an outer hypervisor, which Linux goes on to ask. */
+static void hypervisor_leaf(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *r)
 {
+	const uint32_t first = vmx_outer()->free_leaf;
+
 	*r = (struct cpuid_regs){ 0 };
-	if (leaf == CPUID_LEAF_HYPERVISOR)
-		*r = (struct cpuid_regs){ CPUID_LEAF_HYPERVISOR + 1, SIGNATURE_EBX, SIGNATURE_ECX,
-					  SIGNATURE_EDX };
-	else if (leaf == CPUID_LEAF_HYPERVISOR + 1)
+	if (leaf == first)
+		*r = (struct cpuid_regs){ first + 1, SIGNATURE_EBX, SIGNATURE_ECX, SIGNATURE_EDX };
+	else if (leaf == first + 1)
 		r->eax = MERCURY_ABI_VERSION;
+	else if (vmx_outer()->kind != OUTER_NONE)
+		insn_cpuid(leaf, subleaf, r);
 }
 
 static enum answer exit_cpuid(struct cpu *cpu)
@@ -114,7 +120,7 @@ static enum answer exit_cpuid(struct cpu *cpu)
 	struct cpuid_regs r;
 
 	if (leaf >= CPUID_LEAF_HYPERVISOR && leaf <= CPUID_LEAF_HYPERVISOR_LAST)
-		hypervisor_leaf(leaf, &r);
+		hypervisor_leaf(leaf, subleaf, &r);
 	else
 		insn_cpuid(leaf, subleaf, &r);
 	if (leaf == CPUID_LEAF_FEATURES) {
@@ -136,10 +142,28 @@ static enum answer exit_cpuid(struct cpu *cpu)
 
 /* --- Calls and VMX instructions ----------------------------------------------------------------- */
 
+/*
+ * An outer KVM's, which takes the VMM's for Linux's: no register but RAX changes. A program's is not for the
+ * VMM to make. Linux, Documentation/virt/kvm/x86/hypercalls.rst
+ */
+static enum answer hypercall(struct cpu *cpu)
+{
+	struct regs *r = &cpu->regs;
+
+	if (vmx_outer()->kind != OUTER_KVM)
+		return inject_ud();
+	if (!guest_cpl())
+		r->rax = insn_vmcall(r->rax, r->rbx, r->rcx, r->rdx, r->rsi);
+	else
+		r->rax = in_64_bit_code() ? -(uint64_t)KVM_EPERM : -(uint32_t)KVM_EPERM;
+	step_over();
+	return RESUME;
+}
+
 static enum answer exit_vmcall(struct cpu *cpu)
 {
 	if (guest_cpl() || cpu->regs.rax != MERCURY_COOKIE)
-		return inject_ud();
+		return hypercall(cpu);
 	step_over();
 	cpu->regs.rax = cpu->regs.rdi < MERCURY_CALL_NR ?
 				vmm_dispatch(cpu, (enum mercury_call)cpu->regs.rdi, cpu->regs.rsi,
@@ -229,9 +253,10 @@ static enum answer exit_invd(struct cpu *cpu)
 /* Outside the bitmaps no MSR exists that Linux could have used natively. */
 static enum answer exit_rdmsr(struct cpu *cpu)
 {
+	uint32_t msr = (uint32_t)cpu->regs.rcx;
 	uint64_t value;
 
-	if (!insn_rdmsr_safe((uint32_t)cpu->regs.rcx, &value))
+	if (!paravirt_rdmsr(cpu, msr, &value) && !insn_rdmsr_safe(msr, &value))
 		return inject_gp();
 	cpu->regs.rax = (uint32_t)value;
 	cpu->regs.rdx = value >> 32;
@@ -259,13 +284,17 @@ static enum answer mtrr_written(struct cpu *cpu)
 static enum answer exit_wrmsr(struct cpu *cpu)
 {
 	uint32_t msr = (uint32_t)cpu->regs.rcx;
+	uint64_t value = (uint32_t)cpu->regs.rax | cpu->regs.rdx << 32;
+	bool ok;
 
 	if (msr == MSR_IA32_BIOS_UPDT_TRIG) {
 		console_line("cpu %u: Linux loads microcode, which takes native mode: switch again when it is done",
 			     cpu->index);
 		return LEAVE;
 	}
-	if (!insn_wrmsr_safe(msr, (uint32_t)cpu->regs.rax | cpu->regs.rdx << 32))
+	if (!paravirt_wrmsr(cpu, msr, value, &ok))
+		ok = insn_wrmsr_safe(msr, value);
+	if (!ok)
 		return inject_gp();
 	step_over();
 	return mtrr_is_msr(msr) ? mtrr_written(cpu) : RESUME;

@@ -21,7 +21,8 @@
 	P(CPUID, exit_cpuid, "always", "executed in the VMM, see below")                           \
 	P(GETSEC, exit_undefined, "always", "#UD, as with CR4.SMXE = 0")                           \
 	P(INVD, exit_invd, "always, CPL 0", "WBINVD instead: INVD would lose the VMM's writes")    \
-	P(VMCALL, exit_vmcall, "always", "CPL 0 with the cookie: a call; else #UD")                \
+	P(VMCALL, exit_vmcall, "always",                                                           \
+	  "CPL 0 with the cookie: a call; an outer KVM's: passed on; else #UD")                    \
 	P(VMCLEAR, exit_undefined, "always", "#UD")                                                \
 	P(VMLAUNCH, exit_undefined, "always", "#UD")                                               \
 	P(VMPTRLD, exit_undefined, "always", "#UD")                                                \

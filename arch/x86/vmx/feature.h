@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "outer.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
 #include "x86/msr_bits.h"
@@ -25,6 +26,7 @@ enum vmx_fact {
 	FACT_CPUID,   /* the feature counts as in use where CPUID shows it                        */
 	FACT_VMX,     /* CPUID.1:ECX.VMX, 0 or 1                                                  */
 	FACT_TD_GUEST, /* 0 or 1                                                                  */
+	FACT_OUTER, /* OUTER_IS(kind) of the hypervisor that this machine is a guest of           */
 	FACT_FEATURE_CONTROL,
 	FACT_EFER,
 	FACT_RTIT_CTL,
@@ -80,7 +82,15 @@ enum vmx_fact {
 	F(MSRLIST, MSRLIST, NONE, CPUID, 1, REFUSED,                                                                  \
 	  "the CPU has RDMSRLIST and WRMSRLIST, which need a tertiary control, not supported yet: use backend=ring1") \
 	F(TDX, NONE, NONE, TD_GUEST, 1, REFUSED,                                                                      \
-	  "Linux runs in a TDX trust domain, where VT-x is the host's: run it outside of one")
+	  "Linux runs in a TDX trust domain, where VT-x is the host's: run it outside of one")                        \
+	F(XEN, NONE, NONE, OUTER, OUTER_IS(XEN), REFUSED,                                                             \
+	  "Xen flushes its guest's TLB, not that of a guest's guest: use bare metal or KVM")                          \
+	F(HYPERV, NONE, NONE, OUTER, OUTER_IS(HYPERV), REFUSED,                                                       \
+	  "Hyper-V flushes its guest's TLB, not that of a guest's guest: use bare metal or KVM")                      \
+	F(NESTED, NONE, NONE, OUTER, OUTER_IS(OTHER), REFUSED,                                                        \
+	  "the hypervisor that this machine is a guest of is not known: use bare metal or KVM")
+
+#define OUTER_IS(kind) (UINT64_C(1) << OUTER_##kind)
 
 /*
  * One bit enables all of CET, and with it the VMM would run on Linux's IA32_S_CET and SSP. 519 is

@@ -43,10 +43,15 @@ static uint64_t msr_or_zero(uint32_t msr)
 
 void vmx_facts_read(struct vmx_facts *facts)
 {
+	struct outer outer = { .kind = OUTER_NONE };
+
 	*facts = (struct vmx_facts){ 0 };
 	vmx_features_read(&facts->features);
 	facts->value[FACT_VMX] = facts->features.has[CPUID_FEATURE_VMX];
 	facts->value[FACT_TD_GUEST] = facts->features.td_guest;
+	if (facts->features.has[CPUID_FEATURE_HYPERVISOR])
+		outer_read(&outer);
+	facts->value[FACT_OUTER] = UINT64_C(1) << outer.kind;
 	facts->value[FACT_EFER] = insn_rdmsr(MSR_IA32_EFER);
 	facts->value[FACT_CR4] = insn_read_cr4();
 	facts->value[FACT_RTIT_CTL] = msr_or_zero(MSR_IA32_RTIT_CTL);

@@ -12,6 +12,8 @@
 #include "feature.h"
 #include "insn.h"
 #include "mtrr.h"
+#include "outer.h"
+#include "paravirt.h"
 #include "require.h"
 #include "vmcs.h"
 #include "vmx.h"
@@ -26,6 +28,7 @@ static struct {
 	struct vmx_capability capability;
 	struct vmx_features features;
 	struct vmx_controls controls;
+	struct outer outer;
 	struct mtrr_state mtrr[2]; /* the P2M's types: one in use, the other for the next       */
 	unsigned int mtrr_used;
 	uint32_t mtrr_lock;
@@ -62,6 +65,7 @@ static enum mercury_error learn_machine(struct cpu *cpu)
 			"this CPU's VT-x capabilities differ from the first CPU's: update firmware and microcode");
 	}
 	vmx_features_read(&machine.features);
+	outer_read(&machine.outer);
 	if (!vmx_controls_negotiate(&capability, &machine.features, machine_p2m.root,
 				    &machine.controls, &obstacle))
 		return cpu_refuse(
@@ -79,6 +83,11 @@ static enum mercury_error vmx_probe(struct cpu *cpu)
 	enum mercury_error error = check_requirements(cpu);
 
 	return error ? error : learn_machine(cpu);
+}
+
+const struct outer *vmx_outer(void)
+{
+	return &machine.outer;
 }
 
 /* --- The P2M ------------------------------------------------------------------------------------ */
@@ -183,6 +192,7 @@ static enum mercury_error vmx_off(struct cpu *cpu)
 {
 	bool ok = insn_vmclear(cpu->vmcs_pa);
 
+	paravirt_restore(cpu);
 	insn_vmxoff();
 	if (ok)
 		return MERCURY_E_OK;
@@ -259,6 +269,7 @@ void vmx_stop(struct cpu *cpu)
 	insn_vmclear_safe(cpu->vmcs_pa);
 	insn_vmxoff_safe();
 	take_back_vmxe(cpu);
+	paravirt_restore(cpu);
 }
 
 static enum mercury_error vmx_prepare(struct cpu *cpu)
@@ -349,6 +360,7 @@ static enum mercury_error vmx_load(struct cpu *cpu, struct state *state)
 	error = vmx_on(cpu);
 	if (error)
 		return error;
+	paravirt_put_off(cpu, &machine.outer);
 	/* Nothing cached in an earlier virtual episode may serve this one. */
 	if (!vmcs_write_state(cpu, state))
 		error = vmx_instruction_failed(cpu, MERCURY_E_VMWRITE, "VMWRITE", true);

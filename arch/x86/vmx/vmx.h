@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "outer.h"
 #include "mercury/p2m.h"
 #include "mercury/vo.h"
 
@@ -18,6 +19,9 @@ enum mercury_error vmx_p2m_init(struct cpu *cpu, struct p2m *p2m);
  * is of no more use here.
  */
 void vmx_stop(struct cpu *cpu);
+
+/* What the machine is a guest of. */
+const struct outer *vmx_outer(void);
 
 /* A VM exit arrived; returns to resume Linux. */
 void vmx_handle_exit(struct cpu *cpu);

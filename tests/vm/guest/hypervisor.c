@@ -12,7 +12,8 @@
 #define MAX_CPUS 8192
 #define FEATURE_HYPERVISOR (1u << 31)
 #define LEAF_HYPERVISOR 0x40000000u
-#define MERCURY_HIGHEST_LEAF 0x40000001u
+#define LEAVES 0x100u /* of each hypervisor, where there is one in another                        */
+#define LAST_LEAF 0x40010000u
 
 #define PAGE_SIZE 4096
 
@@ -56,6 +57,29 @@ static bool kernel_is_in_ring_1(void)
 	return page_faults_in_vmm(sched_getcpu()) > before;
 }
 
+/* Mercury's leaves, or else the outermost hypervisor's. */
+static void read_leaves(struct hypervisor *found)
+{
+	unsigned int leaf, eax, ebx, ecx, edx;
+	char signature[HYPERVISOR_SIGNATURE_SIZE];
+
+	for (leaf = LEAF_HYPERVISOR; leaf < LAST_LEAF; leaf += LEAVES) {
+		__cpuid(leaf, eax, ebx, ecx, edx);
+		memcpy(signature, &ebx, 4);
+		memcpy(signature + 4, &ecx, 4);
+		memcpy(signature + 8, &edx, 4);
+		if (leaf == LEAF_HYPERVISOR)
+			memcpy(found->signature, signature, sizeof(signature));
+		if (eax <= leaf || eax >= leaf + LEAVES)
+			return;
+		if (memcmp(signature, MERCURY_SIGNATURE, sizeof(signature)) == 0) {
+			memcpy(found->signature, signature, sizeof(signature));
+			found->mercury = true;
+			return;
+		}
+	}
+}
+
 struct hypervisor hypervisor_of_this_cpu(void)
 {
 	struct hypervisor found = { .ring1 = kernel_is_in_ring_1() };
@@ -65,20 +89,13 @@ struct hypervisor hypervisor_of_this_cpu(void)
 	if (!(ecx & FEATURE_HYPERVISOR))
 		return found;
 	found.present = true;
-	__cpuid(LEAF_HYPERVISOR, eax, ebx, ecx, edx);
-	found.highest_leaf = eax;
-	memcpy(found.signature, &ebx, 4);
-	memcpy(found.signature + 4, &ecx, 4);
-	memcpy(found.signature + 8, &edx, 4);
+	read_leaves(&found);
 	return found;
 }
 
 bool hypervisor_is_mercury(const struct hypervisor *hypervisor)
 {
-	if (hypervisor->ring1)
-		return true;
-	return hypervisor->present && hypervisor->highest_leaf >= MERCURY_HIGHEST_LEAF &&
-	       memcmp(hypervisor->signature, MERCURY_SIGNATURE, HYPERVISOR_SIGNATURE_SIZE) == 0;
+	return hypervisor->ring1 || hypervisor->mercury;
 }
 
 cpu_set_t *usable_cpus(size_t *size)

@@ -11,8 +11,8 @@
 
 struct hypervisor {
 	bool present;                                  /* CPUID.1:ECX[31] */
-	unsigned int highest_leaf;                     /* EAX of leaf 40000000h; 0 if not present */
-	char signature[HYPERVISOR_SIGNATURE_SIZE + 1]; /* its EBX, ECX, EDX */
+	bool mercury;                                  /* one of those there are says so */
+	char signature[HYPERVISOR_SIGNATURE_SIZE + 1]; /* EBX, ECX, EDX of its first leaf */
 	bool ring1;                                    /* the kernel runs at CPL 1 */
 };
 
