@@ -8,6 +8,8 @@ readonly ROOT_PACKAGES=dkms,gcc,libc6-dev,libjson-c5,libncursesw6,make,nasm,pkgc
 readonly HOST_PACKAGES=$ROOT_PACKAGES,ansible-core,kmod,procps,python3-apt,sudo,systemd
 # A machine that one builds and installs on from the sources, with what README names for that.
 readonly SOURCE_PACKAGES=gcc,libc6-dev,make,nasm,libjson-c-dev,libncurses-dev,libelf-dev,liblz4-dev,liblzma-dev,libzstd-dev,zlib1g-dev,bash-completion,kmod,man-db,pkgconf,systemd
+# A machine that boots guests on KVM; gcc is what tests/vm/run wants to see.
+readonly OUTER_PACKAGES=busybox-static,cpio,gcc,kmod,procps,qemu-system-x86,util-linux,xz-utils,zstd
 readonly FLAVOURS='cloud-amd64 6.12-cloud-amd64 amd64 rt-amd64 6.12-amd64 6.12-rt-amd64'
 
 # sources: apt's files that name Debian itself, as this machine has them.

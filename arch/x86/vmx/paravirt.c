@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "insn.h"
+#include "outer.h"
 #include "paravirt.h"
 
 /*
@@ -23,12 +24,10 @@ static const struct {
 	{ KVM_MSR_ASYNC_PF, KVM_ASYNC_PF_SEND_ALWAYS | KVM_ASYNC_PF_AS_VMEXIT },
 };
 
-void paravirt_put_off(struct cpu *cpu, const struct outer *outer)
+void paravirt_put_off(struct cpu *cpu)
 {
 	size_t i;
 
-	if (outer->kind != OUTER_KVM)
-		return;
 	for (i = 0; i < CPU_PARAVIRT_MSRS; i++) {
 		struct put_off *p = &cpu->paravirt[i];
 

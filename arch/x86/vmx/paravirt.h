@@ -10,10 +10,9 @@
 #include <stdint.h>
 
 #include "cpu.h"
-#include "outer.h"
 
-/* On the way to virtual, and back; neither does anything where the machine is no guest of KVM's. */
-void paravirt_put_off(struct cpu *cpu, const struct outer *outer);
+/* On the way to virtual, and back; the latter does nothing a second time. */
+void paravirt_put_off(struct cpu *cpu);
 void paravirt_restore(struct cpu *cpu);
 
 /* Linux reads and writes these MSRs as if nothing were put off. False: it is none of them. */

@@ -192,7 +192,8 @@ static enum mercury_error vmx_off(struct cpu *cpu)
 {
 	bool ok = insn_vmclear(cpu->vmcs_pa);
 
-	paravirt_restore(cpu);
+	if (machine.outer.kind == OUTER_KVM)
+		paravirt_restore(cpu);
 	insn_vmxoff();
 	if (ok)
 		return MERCURY_E_OK;
@@ -360,7 +361,8 @@ static enum mercury_error vmx_load(struct cpu *cpu, struct state *state)
 	error = vmx_on(cpu);
 	if (error)
 		return error;
-	paravirt_put_off(cpu, &machine.outer);
+	if (machine.outer.kind == OUTER_KVM)
+		paravirt_put_off(cpu);
 	/* Nothing cached in an earlier virtual episode may serve this one. */
 	if (!vmcs_write_state(cpu, state))
 		error = vmx_instruction_failed(cpu, MERCURY_E_VMWRITE, "VMWRITE", true);
