@@ -253,9 +253,11 @@ static int start_and_count(struct mercury_snapshot_start __user *user)
 {
 	int error = start_snapshot(user);
 
+	/* Asked for wrongly, or given up: none was tried. */
+	if (!error || error == -EALREADY || error == -EFAULT || error == -EINVAL || error == -EINTR)
+		return error;
 	mutex_lock(&lock);
-	if (error)
-		mercury_snapshots_ended(MERCURY_ENDED_FAILED, 0, 0);
+	mercury_snapshots_ended(MERCURY_ENDED_FAILED, 0, 0);
 	mutex_unlock(&lock);
 	return error;
 }
@@ -279,6 +281,8 @@ static enum mercury_snapshot_end how_it_ended(void)
 		return MERCURY_ENDED_GOOD;
 	case MERCURY_SNAPSHOT_FULL:
 		return MERCURY_ENDED_FULL;
+	case MERCURY_SNAPSHOT_BROKEN:
+		return MERCURY_ENDED_FAILED;
 	default:
 		return MERCURY_ENDED_CANCELLED;
 	}

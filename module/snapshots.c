@@ -23,12 +23,13 @@ static const char *const names[MERCURY_ENDED_NR] = {
 
 void mercury_snapshots_began(void)
 {
-	u64 median, longest;
+	unsigned int cpu;
 
-	if (mercury_stop_times(&median, &longest))
-		return;
-	sum.stopped = longest;
-	sum.stopped_max = max(sum.stopped_max, longest);
+	sum.stopped = 0;
+	for_each_possible_cpu(cpu)
+		if (mercury_stop_of(cpu))
+			sum.stopped = max(sum.stopped, mercury_cpu_shared(cpu)->stopped);
+	sum.stopped_max = max(sum.stopped_max, sum.stopped);
 }
 
 void mercury_snapshots_ended(enum mercury_snapshot_end how, u64 read, u64 faults)

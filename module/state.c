@@ -288,7 +288,7 @@ void mercury_state_stop(void)
 
 static void tell_differences(unsigned int cpu, struct state_cpu *s)
 {
-	pr_err("CPU %u: state check: %llu differences, first: %s; stay native and report it\n", cpu,
+	pr_err("CPU %u: state check: %llu differences, first: %s; switch to native and report it\n", cpu,
 	       s->differences, s->text);
 	s->told = s->differences;
 }
@@ -365,7 +365,7 @@ void mercury_state_show(struct seq_file *m)
 		if (!s->differences)
 			continue;
 		seq_printf(m,
-			   "state check: differs on cpu%u: %s (%llu differences); stay native and report it\n",
+			   "state check: differs on cpu%u: %s (%llu differences); switch to native and report it\n",
 			   cpu, mercury_may_see(m) ? s->text : "shown to root only",
 			   s->differences);
 		return;

@@ -31,7 +31,7 @@ is() {
 	fi
 }
 
-# everything: files and links, with their sums. What depmod and ldconfig make is theirs.
+# everything: files and links, with their sizes. What depmod and ldconfig make is theirs.
 everything() {
 	find / -xdev \( -path /proc -o -path /packages -o -path /tmp \) -prune -o ! -type d -printf '%p %l %s\n' |
 		grep -vE '^(/usr)?/lib/modules/[^/]*/modules\.|^/etc/ld\.so\.cache|^/var/cache/' | sort

@@ -116,7 +116,7 @@ static void check_lockdown(struct listener *l, bool is_loaded)
 	else
 		tell(l, "lockdown", MERCURY_UNKNOWN,
 		     "mount -t securityfs securityfs /sys/kernel/security",
-		     "whether the kernel is locked down cannot be told: securityfs is not mounted");
+		     "whether the kernel is locked down cannot be told: securityfs cannot be read");
 }
 
 static void check_module(struct listener *l)

@@ -26,7 +26,7 @@ int mercury_problem_absent(struct mercury_problem *problem)
 	if (files_locked_down() > 0)
 		return mercury_problem(
 			problem, ENOENT,
-			"sign it with a key that the kernel trusts, for the kernel is locked down; then modprobe mercury-vmx",
+			"modprobe mercury-vmx; if its key is rejected, for the kernel is locked down: sign it with one that it trusts",
 			"the module mercury-vmx is not loaded");
 	return mercury_problem(problem, ENOENT, "modprobe mercury-vmx",
 			       "the module mercury-vmx is not loaded");

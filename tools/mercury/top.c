@@ -252,7 +252,7 @@ enum exit_status command_top(const struct options *options, int argc, char **arg
 	}
 	if (!can_be_drawn_on()) {
 		fputs("mercury: top is for a terminal, and knows what TERM says it is\n"
-		      "mercury: next: mercury status, or mercury status --json",
+		      "mercury: next: mercury status, or mercury status --json\n",
 		      stderr);
 		return EXIT_FAILED;
 	}

@@ -30,7 +30,7 @@ refused() {
 	umount /sys/kernel/security
 	mercury check > "$WORK/check"
 	is "check, without securityfs: it cannot be told" "$(grep '^unknown  *lockdown ' "$WORK/check" | tr -s ' ')" \
-		"unknown lockdown whether the kernel is locked down cannot be told: securityfs is not mounted"
+		"unknown lockdown whether the kernel is locked down cannot be told: securityfs cannot be read"
 	mount -t securityfs securityfs /sys/kernel/security
 	mercury check > "$WORK/check"
 	is "check: locked down" "$(grep '^unknown  *lockdown ' "$WORK/check" | tr -s ' ')" \
@@ -38,7 +38,7 @@ refused() {
 	is_refused "the module without a signature" "Loading of unsigned module is rejected"
 	mercury virtual 2> "$WORK/output"
 	is "virtual says what to do" "$(paste -sd ';' "$WORK/output")" \
-		"mercury: the module mercury-vmx is not loaded;mercury: next: sign it with a key that the kernel trusts, for the kernel is locked down; then modprobe mercury-vmx"
+		"mercury: the module mercury-vmx is not loaded;mercury: next: modprobe mercury-vmx; if its key is rejected, for the kernel is locked down: sign it with one that it trusts"
 
 	cp signed.ko "$MODULE"
 	is_refused "one that is signed by a key of nobody's" "Loading of module with unavailable key is rejected"

@@ -15,9 +15,9 @@ secure_unpack() {
 	mkdir "$tmp/root"
 	(cd "$tmp" && { kernel_apt apt-get download "${SECURE_PACKAGES[@]}" ||
 		{ kernel_apt_update && kernel_apt apt-get download "${SECURE_PACKAGES[@]}"; }; }) >&2 &&
-		for deb in "$tmp"/*.deb; do
-			dpkg-deb -x "$deb" "$tmp/root" || break
-		done &&
+		(for deb in "$tmp"/*.deb; do
+			dpkg-deb -x "$deb" "$tmp/root" || exit 1
+		done) &&
 		mv -T "$tmp/root" "$to"
 	rm -rf "$tmp"
 	[[ -e $to ]]
