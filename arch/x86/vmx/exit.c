@@ -403,9 +403,9 @@ static enum answer exit_triple_fault(struct cpu *cpu)
 	vmm_shut_down(cpu);
 }
 
+/* Not a word: Linux sends its SIPIs 10 us apart, and one that comes before the INIT is sent again is lost. */
 static enum answer exit_init(struct cpu *cpu)
 {
-	console_line("cpu %u: INIT, as a crash kernel sends it: keep its dump", cpu->index);
 	vmm_take_init(cpu);
 }
 
