@@ -77,7 +77,6 @@ struct cpu {
 	uint32_t primary_controls, pin_controls; /* in the VMCS                                   */
 	uint32_t waiting; /* PENDING_* that the guest cannot take yet                             */
 	struct put_off paravirt[CPU_PARAVIRT_MSRS];
-	uint32_t apic_id; /* as KVM's hypercalls want it                                          */
 
 	struct descriptor_table_register linux_idt;
 	/* Two, so that what a leave read is known when the next enter writes: vmcs_write_state(). */

@@ -188,7 +188,7 @@ vmlaunch_pending:
 %define NOT_BASIC_NOR_EXTENDED 0x70000000
 %define ONE_OR_SEVEN (CPUID_LEAF_EXTENDED_FEATURES - CPUID_LEAF_FEATURES | CPUID_LEAF_EXTENDED)
 
-global insn_vmexit_entry:function hidden, vmexit_in_c:function hidden
+global insn_vmexit_entry:function hidden
 global cpuid_check:data hidden, cpuid_end:data hidden
 global vmresume_check:data hidden, vmresume_end:data hidden
 align 16
@@ -229,8 +229,6 @@ cpuid_end:					; or VMfail, which the next VMRESUME meets again
 	mov	[rsp + REGS_RDX], rdx
 	SAVE_REGS
 	jmp	vmresume_check
-vmexit_in_c:
-	mov	[rsp + REGS_RDX], rdx
 vmexit_ordinary:
 	SAVE_REGS
 	mov	rdi, rsp

@@ -31,7 +31,6 @@ struct outer {
 #define KVM_ASYNC_PF_AS_VMEXIT UINT64_C(0x4)
 #define KVM_STEAL_TIME_ENABLED UINT64_C(0x1)
 #define KVM_EPERM 1
-#define KVM_HC_KICK_CPU 5
 
 /*
  * Ask CPUID, natively. One that shows two hypervisors is what Linux takes it for: Xen and KVM show

@@ -2,7 +2,6 @@
 /* What entry.asm, trap.asm and the linker script define, as far as C refers to it. */
 #include "entry.h"
 #include "insn.h"
-#include "vmx/vmx.h"
 
 /* Addresses that only have to be told apart. */
 const uint64_t trap_entries[32] = { [0 ... 31] = FAKE_TRAP_ENTRY };
@@ -18,11 +17,6 @@ __asm__(".section .rodata\n"
 
 /* HOST_RIP: never called, the fake calls vmx_handle_exit() in its place. */
 void insn_vmexit_entry(void)
-{
-	__builtin_trap();
-}
-
-void vmexit_in_c(void)
 {
 	__builtin_trap();
 }

@@ -4,7 +4,6 @@
 
 #include "fake.h"
 #include "outer.h"
-#include "vmx/vmx.h"
 #include "x86/cpuid.h"
 #include "x86/vector.h"
 #include "x86/vmx.h"
@@ -129,31 +128,6 @@ static void assert_reads(uint32_t msr, uint64_t value)
 	assert_int_equal(fake.cpu.gpr.rax | fake.cpu.gpr.rdx << 32, value);
 }
 
-/*
- * KVM's nested_vmx_vmexit() looks at no interrupt that waits: the hypercall comes with each exit, CPUID's as well,
- * before anything else that KVM sees.
- */
-static void each_exit_has_kvm_look_for_interrupts(void **unused)
-{
-	unsigned int i, kicks = 0;
-
-	(void)unused;
-	assert_int_equal(fake_field(VMCS_HOST_RIP), (uint64_t)vmexit_in_c);
-	ask(0);
-	for (i = 0; i < fake.ops; i++)
-		if (fake.log[i].kind == OP_VMCALL && fake.log[i].a == HYPERCALL_KICK_CPU)
-			kicks++;
-	assert_int_equal(kicks, 1);
-	assert_int_equal(fake_vmcall(MERCURY_CALL_LEAVE, 0, 0), FAKE_NATIVE);
-	for (kicks = 0; i < fake.ops; i++) {
-		if (fake.log[i].kind == OP_VMCALL)
-			kicks++;
-		if (fake.log[i].kind == OP_VMXOFF)
-			assert_int_equal(kicks, 1);
-	}
-	assert_int_equal(kicks, 1);
-}
-
 static void assert_msrs(uint64_t steal_time, uint64_t async_pf)
 {
 	assert_int_equal(fake_get_msr(KVM_MSR_STEAL_TIME), steal_time);
@@ -232,7 +206,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(linuxs_hypercall_is_passed_on, virtual_linux),
 	cmocka_unit_test_setup(a_programs_hypercall_is_not, virtual_linux),
 	cmocka_unit_test_setup(kvms_leaves_stay_and_ours_follow, virtual_linux),
-	cmocka_unit_test_setup(each_exit_has_kvm_look_for_interrupts, virtual_linux),
 	cmocka_unit_test_setup(what_kvm_does_behind_our_back_is_put_off, virtual_linux),
 	cmocka_unit_test_setup(what_linux_writes_meanwhile_counts, virtual_linux),
 	cmocka_unit_test_setup(a_value_that_kvm_refuses_is_gp, virtual_linux),

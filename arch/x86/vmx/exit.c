@@ -462,8 +462,6 @@ void vmx_handle_exit(struct cpu *cpu)
 		entry_failed(cpu, field);
 	cpu->entered = true;
 	cpu->task = TASK_EXIT;
-	if (vmx_outer()->kind == OUTER_KVM)
-		paravirt_kick(cpu);
 	if (reason < MERCURY_EXIT_REASONS)
 		cpu_shared(cpu)->exits[reason]++;
 	if (reason < VMX_REASON_COUNT)

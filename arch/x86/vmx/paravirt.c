@@ -5,7 +5,6 @@
 #include "insn.h"
 #include "outer.h"
 #include "paravirt.h"
-#include "x86/cpuid.h"
 
 /*
  * Bits that are off while virtual. Linux, Documentation/virt/kvm/x86/msr.rst
@@ -25,32 +24,10 @@ static const struct {
 	{ KVM_MSR_ASYNC_PF, KVM_ASYNC_PF_SEND_ALWAYS | KVM_ASYNC_PF_AS_VMEXIT },
 };
 
-/* The x2APIC ID, or where there is no such leaf the initial APIC ID. SDM vol. 2, CPUID */
-static uint32_t apic_id(void)
-{
-	struct cpuid_regs r;
-
-	insn_cpuid(CPUID_LEAF_BASIC, 0, &r);
-	if (r.eax >= CPUID_LEAF_TOPOLOGY) {
-		insn_cpuid(CPUID_LEAF_TOPOLOGY, 0, &r);
-		if (r.ebx)
-			return r.edx;
-	}
-	insn_cpuid(CPUID_LEAF_FEATURES, 0, &r);
-	return r.ebx >> CPUID_INITIAL_APIC_ID_SHIFT;
-}
-
-/* A kick makes KVM look at the events of the CPU that it goes to, and changes nothing else but that its next HLT ends. */
-void paravirt_kick(struct cpu *cpu)
-{
-	insn_vmcall(KVM_HC_KICK_CPU, 0, cpu->apic_id, 0, 0);
-}
-
 void paravirt_put_off(struct cpu *cpu)
 {
 	size_t i;
 
-	cpu->apic_id = apic_id();
 	for (i = 0; i < CPU_PARAVIRT_MSRS; i++) {
 		struct put_off *p = &cpu->paravirt[i];
 

@@ -15,12 +15,6 @@
 void paravirt_put_off(struct cpu *cpu);
 void paravirt_restore(struct cpu *cpu);
 
-/*
- * In VMX root operation, before Linux goes on: KVM looks again what interrupts wait. KVM before 6.13 forgets one that
- * came while Linux had interrupts off, if the next thing that Linux does is a VM exit for the VMM.
- */
-void paravirt_kick(struct cpu *cpu);
-
 /* Linux reads and writes these MSRs as if nothing were put off. False: it is none of them. */
 bool paravirt_rdmsr(const struct cpu *cpu, uint32_t msr, uint64_t *value);
 /* `ok`: false where KVM does not take the value, a #GP. */

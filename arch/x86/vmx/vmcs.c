@@ -92,7 +92,7 @@ bool vmcs_write_constants(struct cpu *cpu, const struct vmcs_constants *c)
 		{ VMCS_HOST_GDTR_BASE, (uint64_t)cpu->gdt, false },
 		{ VMCS_HOST_IDTR_BASE, idt_register.base, false },
 		{ VMCS_HOST_RSP, (uint64_t)cpu, false },
-		{ VMCS_HOST_RIP, c->host_rip, false },
+		{ VMCS_HOST_RIP, (uint64_t)insn_vmexit_entry, false },
 		{ VMCS_HOST_SYSENTER_CS, cpu->host_sysenter_cs, false },
 		{ VMCS_HOST_SYSENTER_ESP, cpu->host_sysenter_esp, false },
 		{ VMCS_HOST_SYSENTER_EIP, cpu->host_sysenter_eip, false },

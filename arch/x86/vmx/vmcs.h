@@ -16,7 +16,6 @@ struct vmcs_constants {
 	uint64_t host_cr3;
 	uint64_t msr_bitmap_pa;
 	uint64_t eptp; /* 0: no EPT                                                               */
-	uint64_t host_rip;
 };
 
 /* Write everything that does not change from switch to switch. False: a VMWRITE failed. */

@@ -229,8 +229,6 @@ static bool write_constants(struct cpu *cpu)
 		.eptp = machine.controls.secondary & VMX_SECONDARY_ENABLE_EPT ?
 				ept_pointer(window_pa(machine_p2m.root)) :
 				0,
-		.host_rip = (uint64_t)(machine.outer.kind == OUTER_KVM ? vmexit_in_c :
-									 insn_vmexit_entry),
 	};
 
 	cpu->host_sysenter_cs = insn_rdmsr(MSR_IA32_SYSENTER_CS);

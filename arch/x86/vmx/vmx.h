@@ -23,9 +23,6 @@ void vmx_stop(struct cpu *cpu);
 /* What the machine is a guest of. */
 const struct outer *vmx_outer(void);
 
-/* Where one arrives that only C answers; insn_vmexit_entry answers CPUID itself. In entry.asm. */
-void vmexit_in_c(void);
-
 /* A VM exit arrived; returns to resume Linux. */
 void vmx_handle_exit(struct cpu *cpu);
 
