@@ -288,8 +288,8 @@ void mercury_state_stop(void)
 
 static void tell_differences(unsigned int cpu, struct state_cpu *s)
 {
-	pr_err("CPU %u: state check: %llu differences, first: %s; switch to native and report it\n", cpu,
-	       s->differences, s->text);
+	pr_err("CPU %u: state check: %llu differences, first: %s; switch to native and report it\n",
+	       cpu, s->differences, s->text);
 	s->told = s->differences;
 }
 

@@ -44,9 +44,12 @@ void paravirt_restore(struct cpu *cpu)
 	for (i = 0; i < CPU_PARAVIRT_MSRS; i++) {
 		struct put_off *p = &cpu->paravirt[i];
 
-		if (p->exists && p->value & features[i].off)
-			insn_wrmsr(features[i].msr, p->value);
+		bool is_off = p->exists && p->value & features[i].off;
+
+		/* Once only, though it fails: nobody may know how far the way back has got. */
 		p->exists = false;
+		if (is_off)
+			insn_wrmsr_safe(features[i].msr, p->value);
 	}
 }
 
