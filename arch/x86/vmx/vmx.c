@@ -192,8 +192,6 @@ static enum mercury_error vmx_off(struct cpu *cpu)
 {
 	bool ok = insn_vmclear(cpu->vmcs_pa);
 
-	if (machine.outer.kind == OUTER_KVM)
-		paravirt_restore(cpu);
 	insn_vmxoff();
 	if (ok)
 		return MERCURY_E_OK;
@@ -347,7 +345,31 @@ static void vmx_leave(struct cpu *cpu)
 {
 	cpu->task = TASK_RETURN;
 	ept_stop_stepping(cpu);
+	if (machine.outer.kind == OUTER_KVM)
+		paravirt_restore(cpu);
 	vmx_off(cpu);
+}
+
+/* In VMX operation, with the VMCS current. Comes back with an error only. */
+static enum mercury_error launch(struct cpu *cpu, const struct state *state)
+{
+	enum mercury_error error;
+
+	if (!vmcs_write_state(cpu, state))
+		return vmx_instruction_failed(cpu, MERCURY_E_VMWRITE, "VMWRITE", true);
+	/* Nothing cached in an earlier virtual episode may serve this one. */
+	if (!vmx_flush())
+		return vmx_instruction_failed(cpu, MERCURY_E_FLUSH, "INVEPT or INVVPID", true);
+	cpu->regs = state->regs;
+	cpu->entered = false;
+	cpu_shared(cpu)->is_virtual = 1;
+	cpu->task = TASK_EXIT;
+	insn_vmlaunch(cpu);
+	cpu->task = TASK_CALL;
+	cpu_shared(cpu)->is_virtual = 0;
+	error = vmx_instruction_failed(cpu, MERCURY_E_VMLAUNCH, "VMLAUNCH", true);
+	event_take_back(cpu);
+	return error;
 }
 
 static enum mercury_error vmx_load(struct cpu *cpu, struct state *state)
@@ -363,24 +385,9 @@ static enum mercury_error vmx_load(struct cpu *cpu, struct state *state)
 		return error;
 	if (machine.outer.kind == OUTER_KVM)
 		paravirt_put_off(cpu);
-	/* Nothing cached in an earlier virtual episode may serve this one. */
-	if (!vmcs_write_state(cpu, state))
-		error = vmx_instruction_failed(cpu, MERCURY_E_VMWRITE, "VMWRITE", true);
-	else if (!vmx_flush())
-		error = vmx_instruction_failed(cpu, MERCURY_E_FLUSH, "INVEPT or INVVPID", true);
-	if (error) {
-		vmx_off(cpu);
-		return error;
-	}
-	cpu->regs = state->regs;
-	cpu->entered = false;
-	cpu_shared(cpu)->is_virtual = 1;
-	cpu->task = TASK_EXIT;
-	insn_vmlaunch(cpu);
-	cpu->task = TASK_CALL;
-	cpu_shared(cpu)->is_virtual = 0;
-	error = vmx_instruction_failed(cpu, MERCURY_E_VMLAUNCH, "VMLAUNCH", true);
-	event_take_back(cpu);
+	error = launch(cpu, state);
+	if (machine.outer.kind == OUTER_KVM)
+		paravirt_restore(cpu);
 	vmx_off(cpu);
 	return error;
 }
