@@ -14,6 +14,10 @@
 
 #include "command.h"
 #include "filter.h"
+#include "output.h"
+
+/* Memory is nobody else's business. */
+#define MODE 0600
 
 static volatile sig_atomic_t interrupted;
 
@@ -218,62 +222,66 @@ static int parse(int argc, char **argv, struct wanted *w)
 
 /* --- Together ------------------------------------------------------------------------------------- */
 
-/*
- * Memory is nobody else's business. Past the page cache: or each page that is written would take a free
- * one, whose old content is kept.
- */
-static int open_file(const char *path)
-{
-	const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
-	int fd = open(path, flags | O_DIRECT, 0600);
-
-	return fd < 0 && errno == EINVAL ? open(path, flags, 0600) : fd;
-}
-
-/* A half file: nobody shall take it for a whole one. What is no file, like /dev/null, stays. */
-static void take_away(const char *path)
+/* Past the page cache: or each page that is written would take a free one, whose old content is kept. */
+static void bypass_cache(int fd)
 {
 	struct stat s;
 
-	if (!stat(path, &s) && S_ISREG(s.st_mode))
-		unlink(path);
+	/* Of a pipe the flag means something else. */
+	if (!fstat(fd, &s) && (S_ISREG(s.st_mode) || S_ISBLK(s.st_mode)))
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_DIRECT);
 }
 
-static int write_file(const char *path, const struct wanted *w,
-		      struct mercury_snapshot_report *report, struct mercury_problem *problem)
+static int write_to(const struct output *o, const struct wanted *w,
+		    struct mercury_snapshot_report *report, struct mercury_problem *problem)
 {
-	int fd = open_file(path), result;
+	bypass_cache(fileno(o->to));
+	return mercury_snapshot(&w->options, fileno(o->to), report, problem);
+}
 
-	if (fd < 0)
-		return file_problem(problem, path);
-	result = mercury_snapshot(&w->options, fd, report, problem);
-	if (close(fd) && !result)
-		result = file_problem(problem, path);
-	if (result)
-		take_away(path);
-	return result;
+static int write_file(const struct wanted *w, struct mercury_snapshot_report *report,
+		      struct mercury_problem *problem)
+{
+	struct output o;
+
+	if (output_open(&o, w->path, problem))
+		return 1;
+	return output_close(&o, MODE, write_to(&o, w, report, problem), problem);
 }
 
 /* The whole image lies beside the file meanwhile. */
+static int filter_to(const struct output *o, const struct wanted *w,
+		     struct mercury_snapshot_report *report, struct mercury_problem *problem)
+{
+	struct output whole;
+	int result;
+
+	if (!o->beside) {
+		set_problem(problem, EINVAL, "give another FILE",
+			    "%s: --kernel-only and --compress need a regular file", w->path);
+		return 1;
+	}
+	if (output_open(&whole, w->path, problem))
+		return 1;
+	result = write_to(&whole, w, report, problem);
+	if (!result)
+		result =
+			filter_image(whole.beside, o->beside, w->kernel_only, w->compress, problem);
+	/* Whole or not, it goes. */
+	output_close(&whole, MODE, 1, problem);
+	return result;
+}
+
 static int write_filtered(const struct wanted *w, struct mercury_snapshot_report *report,
 			  struct mercury_problem *problem)
 {
-	char *whole;
-	int result;
+	struct output o;
 
 	if (filter_check(problem))
 		return -1;
-	if (asprintf(&whole, "%s.whole", w->path) < 0)
-		return file_problem(problem, w->path);
-	result = write_file(whole, w, report, problem);
-	if (!result) {
-		result = filter_image(whole, w->path, w->kernel_only, w->compress, problem);
-		take_away(whole);
-		if (result)
-			take_away(w->path);
-	}
-	free(whole);
-	return result;
+	if (output_open(&o, w->path, problem))
+		return 1;
+	return output_close(&o, MODE, filter_to(&o, w, report, problem), problem);
 }
 
 static int write_image(const struct wanted *w, struct mercury_snapshot_report *report,
@@ -281,8 +289,7 @@ static int write_image(const struct wanted *w, struct mercury_snapshot_report *r
 {
 	if (!strcmp(w->path, "-"))
 		return mercury_snapshot(&w->options, STDOUT_FILENO, report, problem);
-	return is_filtered(w) ? write_filtered(w, report, problem) :
-				write_file(w->path, w, report, problem);
+	return is_filtered(w) ? write_filtered(w, report, problem) : write_file(w, report, problem);
 }
 
 static enum exit_status run(const struct options *options, struct wanted *w)
