@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mercury metrics: the status as text for Prometheus, as node_exporter's textfile directory takes it. */
-#include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "command.h"
+#include "output.h"
 
 struct page {
 	FILE *to;
@@ -185,27 +183,17 @@ static void print(const struct page *p, const struct mercury_status *s)
 		fputs("# EOF\n", p->to);
 }
 
-/* Who reads the file sees the old one or the new one, whole. */
+/* For node_exporter, which is not root, whatever the umask of who runs this. */
 static int print_to_file(struct page *p, const struct mercury_status *s, const char *path,
 			 struct mercury_problem *problem)
 {
-	char new[PATH_MAX];
+	struct output o;
 
-	snprintf(new, sizeof(new), "%s.%d", path, (int)getpid());
-	p->to = fopen(new, "we");
-	if (p->to) {
-		int failed;
-
-		print(p, s);
-		failed = ferror(p->to);
-		failed |= fclose(p->to);
-		if (!failed && !rename(new, path))
-			return 0;
-		file_problem(problem, path);
-		unlink(new);
-		return -1;
-	}
-	return file_problem(problem, path);
+	if (output_open(&o, path, problem))
+		return 1;
+	p->to = o.to;
+	print(p, s);
+	return output_close(&o, 0644, 0, problem);
 }
 
 enum exit_status command_metrics(const struct options *options, int argc, char **argv)
