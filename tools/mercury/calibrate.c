@@ -5,7 +5,6 @@
  * the machine goes virtual and back.
  */
 #include <cpuid.h>
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <x86intrin.h>
 
 #include "command.h"
+#include "output.h"
 
 #define SAMPLES 201
 #define ROUNDS 16
@@ -182,16 +182,13 @@ static int calibrate(FILE *to, struct mercury_problem *problem)
 /* Into that file, or to stdout without one. */
 static int calibrate_to(void *argument, struct mercury_problem *problem)
 {
-	const char *path = argument;
-	FILE *to = path ? fopen(path, "we") : stdout;
-	int error;
+	struct output o;
 
-	if (!to)
-		return file_problem(problem, path);
-	error = calibrate(to, problem);
-	if (path && fclose(to) && !error)
-		return file_problem(problem, path);
-	return error;
+	if (!argument)
+		return calibrate(stdout, problem);
+	if (output_open(&o, argument, problem))
+		return 1;
+	return output_close(&o, 0644, calibrate(o.to, problem), problem);
 }
 
 enum exit_status command_calibrate(const struct options *options, int argc, char **argv)
