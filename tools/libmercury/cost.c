@@ -13,6 +13,8 @@ static const char *next_step(int number)
 	switch (number) {
 	case ENOENT:
 		return "modprobe mercury-vmx; mount -t debugfs debugfs /sys/kernel/debug";
+	case EINTR:
+		return "run it again";
 	case EBUSY:
 		return "end KVM's guests, unload kvm_intel";
 	case ENODEV:

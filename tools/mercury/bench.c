@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +17,6 @@ struct costs {
 	uint64_t *cycles;
 	size_t n, room;
 };
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stopped = 1;
-}
 
 static bool note(struct costs *c, uint64_t cycles)
 {
@@ -159,15 +150,12 @@ static int run(void *argument, struct mercury_problem *problem)
 
 enum exit_status command_bench(const struct options *options, int argc, char **argv)
 {
-	const struct sigaction stop = { .sa_handler = on_signal };
 	struct bench b = { 100, { { .name = "virtual" }, { .name = "native" } } };
 	struct mercury_problem problem;
 	int error;
 
 	if (parse(argc, argv, &b.rounds))
 		return EXIT_USAGE;
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
 	error = keep_mode(run, &b, &problem);
 	if (error)
 		print_problem(options, &problem);

@@ -3,6 +3,7 @@
 #ifndef MERCURY_COMMAND_H
 #define MERCURY_COMMAND_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -57,11 +58,18 @@ int file_problem(struct mercury_problem *problem, const char *path);
 enum exit_status exit_for(const struct mercury_problem *problem);
 
 /*
- * `work`, which changes the mode; then virtual again if it was. 0; what `work` returned, or -1, with the
- * problem, of `work` if it had one.
+ * `work`, which changes the mode, and which signals only stop; then the mode that was. 0; what `work`
+ * returned, or -1, with the problem, of `work` if it had one.
  */
 int keep_mode(int (*work)(void *argument, struct mercury_problem *problem), void *argument,
 	      struct mercury_problem *problem);
+
+/*
+ * From now on SIGINT, SIGTERM and SIGHUP, unless that is ignored, end no process: they interrupt a call
+ * that waits, and set `stopped`.
+ */
+void stop_on_signals(void);
+extern volatile sig_atomic_t stopped;
 
 /* Words where there must be none: EXIT_USAGE, said. */
 enum exit_status no_arguments(int argc, char **argv);

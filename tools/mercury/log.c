@@ -2,7 +2,6 @@
 /* mercury log. */
 #include <inttypes.h>
 #include <json-c/json.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,14 +45,8 @@ static void print_json(const struct mercury_log_line *line, void *unused)
 	fflush(stdout);
 }
 
-static void on_signal(int number)
-{
-	(void)number;
-}
-
 enum exit_status command_log(const struct options *options, int argc, char **argv)
 {
-	const struct sigaction stop = { .sa_handler = on_signal };
 	struct mercury_problem problem;
 	bool follow = false;
 	int i;
@@ -63,8 +56,7 @@ enum exit_status command_log(const struct options *options, int argc, char **arg
 			return wrong_word("log", argv[i]);
 		follow = true;
 	}
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
+	stop_on_signals();
 	if (!mercury_log_read(follow, options->json ? print_json : print_text, NULL, &problem))
 		return EXIT_DONE;
 	print_problem(options, &problem);

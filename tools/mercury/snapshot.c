@@ -19,25 +19,6 @@
 /* Memory is nobody else's business. */
 #define MODE 0600
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-	(void)number;
-	interrupted = 1;
-}
-
-/* Ctrl-C ends the snapshot and brings the machine back; the half file is taken away. */
-static void catch_signals(void)
-{
-	const struct sigaction action = { .sa_handler = on_signal };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
 /* `data`: the percentage that is shown, where somebody looks at it. */
 static int progress(void *data, uint64_t done, uint64_t total)
 {
@@ -48,7 +29,7 @@ static int progress(void *data, uint64_t done, uint64_t total)
 		fprintf(stderr, "\rmercury: %" PRIu64 " of %" PRIu64 " MiB%s", done >> 20,
 			total >> 20, done == total ? "\n" : "");
 	}
-	return interrupted;
+	return stopped;
 }
 
 /* --- The report ----------------------------------------------------------------------------------- */
@@ -326,7 +307,9 @@ enum exit_status command_snapshot(const struct options *options, int argc, char 
 		if (!strcmp(w.path, "-") && isatty(STDOUT_FILENO)) {
 			bad("-", "memory is not for a terminal: redirect it");
 		} else {
-			catch_signals();
+			/* A signal, or the end of what reads it, brings the machine back. */
+			stop_on_signals();
+			signal(SIGPIPE, SIG_IGN);
 			status = run(&own, &w);
 		}
 	}

@@ -46,15 +46,17 @@ int keep_mode(int (*work)(void *argument, struct mercury_problem *problem), void
 {
 	struct mercury_problem ignored;
 	struct mercury_status before;
+	bool was_virtual;
 	int error;
 
 	if (mercury_status_read(&before, problem))
 		return -1;
-	error = work(argument, problem);
-	if (before.state == MERCURY_STATE_VIRTUAL &&
-	    mercury_set_virtual(true, error ? &ignored : problem))
-		error = error ? error : -1;
+	was_virtual = before.state == MERCURY_STATE_VIRTUAL;
 	mercury_status_free(&before);
+	stop_on_signals();
+	error = work(argument, problem);
+	if (mercury_set_virtual(was_virtual, error ? &ignored : problem))
+		error = error ? error : -1;
 	return error;
 }
 

@@ -3,7 +3,6 @@
 #include <curses.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +19,6 @@ struct view {
 	struct mercury_status now, before;
 	double seconds; /* between the two; 0 at first                                            */
 };
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stopped = 1;
-}
 
 static double clock_seconds(void)
 {
@@ -239,7 +230,6 @@ static bool can_be_drawn_on(void)
 
 enum exit_status command_top(const struct options *options, int argc, char **argv)
 {
-	const struct sigaction stop = { .sa_handler = on_signal };
 	enum exit_status wrong = no_arguments(argc, argv);
 	struct mercury_problem problem;
 	int error;
@@ -256,8 +246,7 @@ enum exit_status command_top(const struct options *options, int argc, char **arg
 		      stderr);
 		return EXIT_FAILED;
 	}
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
+	stop_on_signals();
 	cbreak();
 	noecho();
 	curs_set(0);
