@@ -137,14 +137,25 @@ static int get_ranges(struct snapshot *s)
 	return 0;
 }
 
+/* That of the whole pages in which the range lies. No page ends behind 2^64. */
+static struct mercury_range whole_pages(const struct mercury_range *range)
+{
+	const uint64_t last = 0 - PAGE;
+
+	return (struct mercury_range){
+		range->start / PAGE * PAGE,
+		range->end < last ? (range->end + PAGE - 1) / PAGE * PAGE : last,
+	};
+}
+
 /* What of the range lies in `only`, whole pages; appended. */
 static void add_range(struct snapshot *s, const struct mercury_snapshot_range *range,
 		      const struct mercury_range *only)
 {
-	uint64_t start = only->start / PAGE * PAGE, end = (only->end + PAGE - 1) / PAGE * PAGE;
+	struct mercury_range pages = whole_pages(only);
+	uint64_t start = pages.start > range->start ? pages.start : range->start;
+	uint64_t end = pages.end < range->end ? pages.end : range->end;
 
-	start = start > range->start ? start : range->start;
-	end = end < range->end ? end : range->end;
 	if (start < end)
 		s->ranges[s->core.nr_ranges++] = (struct vmcore_range){ start, end };
 }
@@ -158,7 +169,7 @@ static int by_start(const void *a, const void *b)
 
 static int choose_ranges(struct snapshot *s)
 {
-	static const struct mercury_range everything = { 0, UINT64_MAX - 4096 };
+	static const struct mercury_range everything = { 0, UINT64_MAX };
 	const struct mercury_range *only = s->options->only ? s->options->only : &everything;
 	size_t nr_only = s->options->only ? s->options->nr_only : 1, i, j;
 
@@ -304,12 +315,12 @@ static void hull(const struct mercury_snapshot_options *options,
 	size_t i;
 
 	for (i = 0; i < options->nr_only; i++) {
-		uint64_t from = options->only[i].start / PAGE * PAGE;
-		uint64_t to = (options->only[i].end + PAGE - 1) / PAGE * PAGE;
-		if (!i || from < start->from)
-			start->from = from;
-		if (to > start->to)
-			start->to = to;
+		struct mercury_range pages = whole_pages(&options->only[i]);
+
+		if (!i || pages.start < start->from)
+			start->from = pages.start;
+		if (pages.end > start->to)
+			start->to = pages.end;
 	}
 }
 

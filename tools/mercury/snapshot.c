@@ -102,22 +102,31 @@ static int bad(const char *word, const char *why)
 	return -1;
 }
 
+/* A number without a sign, of 64 bits, and what stands behind it. */
+static bool parse_number(const char *word, char **end, uint64_t *number)
+{
+	errno = 0;
+	*number = strtoull(word, end, 0);
+	return *word >= '0' && *word <= '9' && !errno;
+}
+
 /* Bytes, with K, M or G behind. */
 static int parse_size(const char *word, uint64_t *size)
 {
 	static const char units[] = "KMG";
 	const char *unit;
+	int shift;
 	char *end;
 
-	errno = 0;
-	*size = strtoull(word, &end, 0);
-	if (end == word || errno || *word == '-')
+	if (!parse_number(word, &end, size))
 		return bad(word, "is no size");
 	unit = *end ? strchr(units, *end) : NULL;
 	if (*end && (!unit || end[1]))
 		return bad(word, "a size is a number with K, M or G");
-	if (unit)
-		*size <<= 10 * (unit - units + 1);
+	shift = unit ? 10 * (int)(unit - units + 1) : 0;
+	if (*size > UINT64_MAX >> shift)
+		return bad(word, "is no size");
+	*size <<= shift;
 	return 0;
 }
 
@@ -128,9 +137,8 @@ static int parse_range(const char *word, struct wanted *w)
 	char *dash, *end;
 	uint64_t from, to;
 
-	from = strtoull(word, &dash, 0);
-	to = *dash == '-' ? strtoull(dash + 1, &end, 0) : 0;
-	if (*dash != '-' || *end || from >= to)
+	if (!parse_number(word, &dash, &from) || *dash != '-' ||
+	    !parse_number(dash + 1, &end, &to) || *end || from >= to)
 		return bad(word, "a range is START-END, physical bytes, as in 0x100000-0x200000");
 	more = realloc(w->ranges, (w->options.nr_only + 1) * sizeof(*more));
 	if (!more)
