@@ -54,6 +54,12 @@ int set_problem(struct mercury_problem *problem, int number, const char *next, c
 /* By errno, of a file that was to be written; returns 1, for it says nothing of this machine. */
 int file_problem(struct mercury_problem *problem, const char *path);
 
+/*
+ * `status`, if all that was printed is written: a full disk or a reader that went away must not look like
+ * success. Else it is said, and EXIT_FAILED where that was EXIT_DONE.
+ */
+enum exit_status flushed(enum exit_status status);
+
 /* What such a problem means: EXIT_UNABLE or EXIT_FAILED. */
 enum exit_status exit_for(const struct mercury_problem *problem);
 

@@ -139,10 +139,23 @@ static bool take_options(struct options *options, int *argc, char **argv)
 	return true;
 }
 
-int main(int argc, char **argv)
+enum exit_status flushed(enum exit_status status)
+{
+	static const struct options as_text;
+	struct mercury_problem problem;
+
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	set_problem(&problem, errno, "free some space, or see why what reads it ended",
+		    "writing the output: %s", errno ? strerror(errno) : "some of it is lost");
+	print_problem(&as_text, &problem);
+	return status ? status : EXIT_FAILED;
+}
+
+static enum exit_status run(int argc, char **argv)
 {
 	struct options options = { .to = stdout };
-	enum exit_status status;
 	unsigned int i;
 
 	if (asks_for_help(argc, argv)) {
@@ -159,19 +172,14 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return EXIT_USAGE;
 	}
-	for (i = 0; i < nr_commands; i++) {
-		if (strcmp(argv[1], commands[i].name))
-			continue;
-		status = commands[i].run(&options, argc - 1, argv + 1);
-		/* A full disk or a reader that went away must not look like success. */
-		if (fflush(stdout) || ferror(stdout)) {
-			perror("mercury: writing the output");
-			fputs("mercury: next: free some space, or see why what reads it ended\n",
-			      stderr);
-			return status ? status : EXIT_FAILED;
-		}
-		return status;
-	}
+	for (i = 0; i < nr_commands; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(&options, argc - 1, argv + 1);
 	fprintf(stderr, "mercury: '%s' is no command; see mercury --help\n", argv[1]);
 	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	return flushed(run(argc, argv));
 }

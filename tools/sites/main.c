@@ -46,7 +46,7 @@ static void list(const struct kernel *kernel, const struct mercury_site *sites, 
 		printf("%5u %s\n", kinds[i], site_names[i]);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct kernel kernel;
 	struct mercury_site *sites;
@@ -75,4 +75,14 @@ int main(int argc, char **argv)
 	free(sites);
 	free(image.data);
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int status = run(argc, argv);
+
+	if (fflush(stdout) || ferror(stdout))
+		fail("free some space, or see why what reads it ended", "writing the output: %s",
+		     strerror(errno));
+	return status;
 }
