@@ -21,6 +21,13 @@ static const char *colour(unsigned int level)
 	return level == 4 ? "\033[33m" : "\033[31m";
 }
 
+/* Each line is to be seen at once; where nothing more can be written there is nothing more to follow. */
+static void written(void)
+{
+	if (flushed(EXIT_DONE))
+		exit(EXIT_FAILED);
+}
+
 static void print_text(const struct mercury_log_line *line, void *unused)
 {
 	const char *start = colour(line->level);
@@ -28,7 +35,7 @@ static void print_text(const struct mercury_log_line *line, void *unused)
 	(void)unused;
 	printf("%s[%5" PRIu64 ".%06" PRIu64 "] %s%s\n", start, line->microseconds / 1000000,
 	       line->microseconds % 1000000, line->text, *start ? "\033[m" : "");
-	fflush(stdout);
+	written();
 }
 
 /* An object for each line: the log may go on for ever. */
@@ -42,7 +49,7 @@ static void print_json(const struct mercury_log_line *line, void *unused)
 	json_object_object_add(object, "text", json_object_new_string(line->text));
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
 	json_object_put(object);
-	fflush(stdout);
+	written();
 }
 
 enum exit_status command_log(const struct options *options, int argc, char **argv)
