@@ -11,8 +11,6 @@
 static const char *next_step(int number)
 {
 	switch (number) {
-	case ENOENT:
-		return "modprobe mercury-vmx; mount -t debugfs debugfs /sys/kernel/debug";
 	case EINTR:
 		return "run it again";
 	case EBUSY:
@@ -43,6 +41,8 @@ int mercury_costs_read(void (*tell)(const struct mercury_cost *cost, void *data)
 	char *text = files_read(DEBUGFS_CALIBRATE), *rest, *line;
 	struct mercury_cost cost;
 
+	if (!text && errno == ENOENT)
+		return mercury_problem_debugfs(problem, DEBUGFS_CALIBRATE);
 	if (!text)
 		return mercury_problem(problem, errno, next_step(errno), "%s: %s",
 				       DEBUGFS_CALIBRATE, strerror(errno));

@@ -113,7 +113,7 @@ struct mercury_item {
 
 /*
  * All items that a switch must leave as they were, of every CPU, in order. -1 with `problem`: ENOENT no
- * debugfs, or the module is not loaded; EACCES it takes root.
+ * debugfs, or the module is not loaded; ENODEV no backend; EACCES it takes root.
  */
 int mercury_state_read(void (*tell)(const struct mercury_item *item, void *data), void *data,
 		       struct mercury_problem *problem);
@@ -127,7 +127,7 @@ struct mercury_cost {
 /*
  * Have the module measure each event that takes CPL 0, on a CPU that has interrupts off meanwhile; the
  * machine must be native. -1 with `problem`: ENOENT no debugfs, or the module is not loaded; EACCES it
- * takes root; EBUSY VMX is owned by another, or the machine is virtual; ENODEV no VT-x.
+ * takes root; EBUSY VMX is owned by another, or the machine is virtual; ENODEV no backend, no VT-x.
  */
 int mercury_costs_read(void (*tell)(const struct mercury_cost *cost, void *data), void *data,
 		       struct mercury_problem *problem);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "files.h"
 
@@ -30,4 +31,25 @@ int mercury_problem_absent(struct mercury_problem *problem)
 			"the module mercury-vmx is not loaded");
 	return mercury_problem(problem, ENOENT, "modprobe mercury-vmx",
 			       "the module mercury-vmx is not loaded");
+}
+
+int mercury_problem_debugfs(struct mercury_problem *problem, const char *path)
+{
+	struct mercury_status status;
+
+	if (mercury_status_read(&status, problem))
+		return -1;
+	mercury_status_free(&status);
+	switch (status.state) {
+	case MERCURY_STATE_ABSENT:
+		return mercury_problem_absent(problem);
+	case MERCURY_STATE_UNABLE:
+		return mercury_problem(problem, ENODEV,
+				       "see mercury check for what this machine lacks",
+				       "nothing to read: %s", status.sentence);
+	default:
+		return mercury_problem(problem, ENOENT,
+				       "mount -t debugfs debugfs /sys/kernel/debug", "%s: %s", path,
+				       strerror(ENOENT));
+	}
 }

@@ -12,4 +12,7 @@ int mercury_problem(struct mercury_problem *problem, int number, const char *nex
 /* The same for a module that is not loaded. */
 int mercury_problem_absent(struct mercury_problem *problem);
 
+/* The same for a file in debugfs that is not there: by what the module says of itself. */
+int mercury_problem_debugfs(struct mercury_problem *problem, const char *path);
+
 #endif

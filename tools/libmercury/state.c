@@ -27,13 +27,11 @@ int mercury_state_read(void (*tell)(const struct mercury_item *item, void *data)
 	char *text = files_read(DEBUGFS_STATE), *rest, *line;
 	struct mercury_item item;
 
+	if (!text && errno == ENOENT)
+		return mercury_problem_debugfs(problem, DEBUGFS_STATE);
 	if (!text)
-		return mercury_problem(
-			problem, errno,
-			errno == ENOENT ?
-				"modprobe mercury-vmx; mount -t debugfs debugfs /sys/kernel/debug" :
-				"run it as root",
-			"%s: %s", DEBUGFS_STATE, strerror(errno));
+		return mercury_problem(problem, errno, "run it as root", "%s: %s", DEBUGFS_STATE,
+				       strerror(errno));
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
 		if (parse(line, &item))
 			tell(&item, data);
