@@ -44,8 +44,9 @@ static int run(const char *const *words, bool quiet)
 
 static int no_makedumpfile(struct mercury_problem *problem)
 {
-	return set_problem(problem, errno, "install the package makedumpfile",
-			   MAKEDUMPFILE " cannot be started: %s", strerror(errno));
+	set_problem(problem, errno, "install the package makedumpfile",
+		    MAKEDUMPFILE " cannot be started: %s", strerror(errno));
+	return 1;
 }
 
 int filter_check(struct mercury_problem *problem)

@@ -266,9 +266,7 @@ static int write_filtered(const struct wanted *w, struct mercury_snapshot_report
 {
 	struct output o;
 
-	if (filter_check(problem))
-		return -1;
-	if (output_open(&o, w->path, problem))
+	if (filter_check(problem) || output_open(&o, w->path, problem))
 		return 1;
 	return output_close(&o, MODE, filter_to(&o, w, report, problem), problem);
 }
