@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The files that the module and the kernel offer. */
+#define _GNU_SOURCE
 #include "files.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 
 const char *files_root(void)
 {
-	const char *root = getenv("MERCURY_ROOT");
+	const char *root = secure_getenv("MERCURY_ROOT");
 
 	return root ? root : "";
 }

@@ -11,7 +11,7 @@
 #define DEBUGFS_CALIBRATE "/sys/kernel/debug/mercury/calibrate"
 #define KERNEL_LOG "/dev/kmsg"
 
-/* "", or what MERCURY_ROOT in the environment says: the tests' own /proc. */
+/* "", or what MERCURY_ROOT in the environment says, unless that gives rights: the tests' own /proc. */
 const char *files_root(void);
 
 /* The whole of a file, to be freed, with a 0 behind it; NULL with errno. */
