@@ -3,6 +3,7 @@
 #include <curses.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,14 +194,22 @@ static void show(const struct view *v)
 
 /* --- Together ------------------------------------------------------------------------------------- */
 
-/* Until q is pressed or a signal comes. 0; -1 with `problem`. */
+/* Then no key will come, and getch() does not wait for one. */
+static bool terminal_is_gone(void)
+{
+	struct pollfd terminal = { .fd = STDIN_FILENO };
+
+	return poll(&terminal, 1, 0) > 0;
+}
+
+/* Until q is pressed, a signal comes or the terminal goes. 0; -1 with `problem`. */
 static int watch(struct mercury_problem *problem)
 {
 	struct view view = { .seconds = 0 };
 	double last = 0;
 	int key = ERR, error = 0;
 
-	while (!stopped && key != 'q') {
+	while (!stopped && key != 'q' && !terminal_is_gone()) {
 		double now = clock_seconds();
 
 		mercury_status_free(&view.before);
