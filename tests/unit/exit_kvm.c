@@ -202,6 +202,41 @@ static void every_way_back_restores(void **unused)
 	assert_msrs(STEAL_TIME, ASYNC_PF);
 }
 
+/* How many of `run` gave Linux the bare machine, with an exception of the VMM's own behind each operation. */
+static int restored_after_a_fault(int (*prepare)(void **), enum fake_outcome (*run)(void))
+{
+	int given_back = 0;
+	unsigned int i;
+
+	for (i = 0;; i++) {
+		enum fake_outcome outcome;
+
+		prepare(NULL);
+		fake.fault_at = (int)(fake.ops + i);
+		fake.faults = 1;
+		outcome = run();
+		if (fake.fault_at != FAKE_NEVER)
+			break;
+		if (outcome == FAKE_LOST)
+			continue;
+		assert_msrs(STEAL_TIME, ASYNC_PF);
+		given_back++;
+	}
+	return given_back;
+}
+
+static enum fake_outcome leave(void)
+{
+	return fake_vmcall(MERCURY_CALL_LEAVE, 0, 0);
+}
+
+static void a_broken_vmm_restores(void **unused)
+{
+	(void)unused;
+	assert_in_range(restored_after_a_fault(native_linux, fake_enter), 20, 999);
+	assert_in_range(restored_after_a_fault(virtual_linux, leave), 20, 999);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(linuxs_hypercall_is_passed_on, virtual_linux),
 	cmocka_unit_test_setup(a_programs_hypercall_is_not, virtual_linux),
@@ -211,6 +246,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(a_value_that_kvm_refuses_is_gp, virtual_linux),
 	cmocka_unit_test_setup(without_the_msrs_nothing_is_done, native_linux),
 	cmocka_unit_test(every_way_back_restores),
+	cmocka_unit_test(a_broken_vmm_restores),
 };
 
 UNIT_MAIN(tests)
