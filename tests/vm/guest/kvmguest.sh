@@ -16,6 +16,11 @@ msrs() {
 	done
 }
 
+# In ticks, of all CPUs.
+steal() {
+	awk '$1 == "cpu" { print $9 }' /proc/stat
+}
+
 # shellcheck disable=SC2317 # by succeeds
 to_and_fro() {
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -37,19 +42,26 @@ native=$(msrs)
 is "steal time is on" "$(set -- $native; printf %s "${3#???????????????}")" 1
 workload --seconds 3600 --only fault,signal,pipe,futex,clock > "$WORK/load" 2>&1 &
 load=$!
+stolen=$(steal)
+sleep 3
+[ "$(steal)" -gt "$stolen" ]
+is "natively, KVM tells what time it stole" $? 0
 succeeds "ten round trips under load" to_and_fro
 succeeds "virtual" set_mode virtual
 is "KVM's MSRs are what they were" "$(msrs)" "$native"
 hv
+stolen=$(steal)
+sleep 3
+is "steal time stands still" "$(steal)" "$stolen"
+kill -TERM "$load"
+wait "$load"
+is "the load ends well" $? 0
+sed 's/^/# /' "$WORK/load"
 if [ "$(nproc)" -gt 1 ]; then
 	succeeds "a CPU goes and comes while virtual" go_and_come
 	succeeds "and is a guest" hv --expect virtual
 	is "KVM's MSRs are what they were" "$(msrs)" "$native"
 fi
-kill -TERM "$load"
-wait "$load"
-is "the load ends well" $? 0
-sed 's/^/# /' "$WORK/load"
 like "the state is equal at every gate" "$(field "state check")" "equal in *"
 is "no CPU left by itself" "$(grep -c "without a command [1-9]" /proc/mercury)" 0
 is "nothing was refused" "$(field "last error")" none
