@@ -30,6 +30,8 @@ struct outer {
 #define KVM_ASYNC_PF_SEND_ALWAYS UINT64_C(0x2)
 #define KVM_ASYNC_PF_AS_VMEXIT UINT64_C(0x4)
 #define KVM_STEAL_TIME_ENABLED UINT64_C(0x1)
+#define KVM_STEAL_TIME_AREA (~UINT64_C(0x3f))
+#define KVM_STEAL_TIME_PREEMPTED 16 /* offset of this byte in the area                            */
 #define KVM_EPERM 1
 
 /*

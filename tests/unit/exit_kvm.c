@@ -8,10 +8,11 @@
 #include "x86/vector.h"
 #include "x86/vmx.h"
 
-#define STEAL_TIME (UINT64_C(0x7f001000) | KVM_STEAL_TIME_ENABLED)
+#define STEAL_TIME ((uint64_t)steal_time | KVM_STEAL_TIME_ENABLED)
 #define ASYNC_PF (UINT64_C(0x7f002000) | KVM_ASYNC_PF_ENABLED | KVM_ASYNC_PF_AS_VMEXIT)
 #define HYPERCALL_KICK_CPU 5
 
+static uint8_t steal_time[64] __attribute__((aligned(64)));
 static uint64_t rip;
 
 /* Linux is native, and uses both. */
@@ -145,6 +146,19 @@ static void what_kvm_does_behind_our_back_is_put_off(void **unused)
 }
 
 /* As when a CPU goes and another kernel starts: what Linux wrote last is what it has natively. */
+/* Others would leave it to KVM to flush this CPU's TLB. */
+static void no_cpu_seems_preempted(void **unused)
+{
+	uint8_t before[sizeof(steal_time)];
+
+	native_linux(unused);
+	memset(steal_time, 0xff, sizeof(steal_time));
+	memcpy(before, steal_time, sizeof(before));
+	before[KVM_STEAL_TIME_PREEMPTED] = 0;
+	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
+	assert_memory_equal(steal_time, before, sizeof(before));
+}
+
 static void what_linux_writes_meanwhile_counts(void **unused)
 {
 	(void)unused;
@@ -242,6 +256,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(a_programs_hypercall_is_not, virtual_linux),
 	cmocka_unit_test_setup(kvms_leaves_stay_and_ours_follow, virtual_linux),
 	cmocka_unit_test_setup(what_kvm_does_behind_our_back_is_put_off, virtual_linux),
+	cmocka_unit_test(no_cpu_seems_preempted),
 	cmocka_unit_test_setup(what_linux_writes_meanwhile_counts, virtual_linux),
 	cmocka_unit_test_setup(a_value_that_kvm_refuses_is_gp, virtual_linux),
 	cmocka_unit_test_setup(without_the_msrs_nothing_is_done, native_linux),

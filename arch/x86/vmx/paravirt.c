@@ -5,6 +5,8 @@
 #include "insn.h"
 #include "outer.h"
 #include "paravirt.h"
+#include "window.h"
+#include "x86/paging.h"
 
 /*
  * Bits that are off while virtual. Linux, Documentation/virt/kvm/x86/msr.rst
@@ -24,6 +26,18 @@ static const struct {
 	{ KVM_MSR_ASYNC_PF, KVM_ASYNC_PF_SEND_ALWAYS | KVM_ASYNC_PF_AS_VMEXIT },
 };
 
+/*
+ * KVM before 5.19 may preempt the CPU within the WRMSR that turns steal time off, says so in Linux's memory,
+ * and afterwards has nowhere to say the opposite. A flush that was left to it comes with the entry.
+ */
+static void not_preempted(struct cpu *cpu, uint64_t steal_time)
+{
+	uint64_t pa = (steal_time & KVM_STEAL_TIME_AREA) + KVM_STEAL_TIME_PREEMPTED;
+	uint8_t *page = window_copymap(cpu, pa);
+
+	page[paging_offset(pa, 1)] = 0;
+}
+
 void paravirt_put_off(struct cpu *cpu)
 {
 	size_t i;
@@ -32,8 +46,11 @@ void paravirt_put_off(struct cpu *cpu)
 		struct put_off *p = &cpu->paravirt[i];
 
 		p->exists = insn_rdmsr_safe(features[i].msr, &p->value);
-		if (p->exists && p->value & features[i].off)
-			insn_wrmsr(features[i].msr, p->value & ~features[i].off);
+		if (!p->exists || !(p->value & features[i].off))
+			continue;
+		insn_wrmsr(features[i].msr, p->value & ~features[i].off);
+		if (features[i].msr == KVM_MSR_STEAL_TIME)
+			not_preempted(cpu, p->value);
 	}
 }
 
