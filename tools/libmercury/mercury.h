@@ -148,16 +148,17 @@ int mercury_log_read(bool follow, void (*tell)(const struct mercury_log_line *li
 
 /* One thing that was looked at by mercury_check(). */
 struct mercury_finding {
-	const char *name; /* short and stable: "vt-x", "cpu", "kernel", "kvm" ...               */
+	const char *name; /* short and stable: "kernel", "vt-x", "ring-1", "kvm" ...            */
 	enum { MERCURY_GOOD, MERCURY_UNKNOWN, MERCURY_BAD } verdict;
 	char sentence[400]; /* what is                                                           */
 	char next[200];     /* what to do about it; empty where it is good                       */
 };
 
 /*
- * Can this machine go virtual on VT-x? Looks at every CPU with the very code by which the VMM decides,
- * and at the kernel. Calls `tell` for each finding, in a fixed order. Returns the worst verdict. What
- * needs rights that the caller has not got is MERCURY_UNKNOWN. Changes nothing.
+ * Can this machine go virtual? Looks at every CPU with the very code by which the VMM decides, and at the
+ * kernel. Calls `tell` for each finding, in a fixed order: "vt-x", and "ring-1" if that is the way, which
+ * it is where VT-x cannot be, or where the module says so. Returns the worst verdict; that of "vt-x" does not
+ * count beside "ring-1". What needs rights that the caller has not got is MERCURY_UNKNOWN. Changes nothing.
  */
 int mercury_check(void (*tell)(const struct mercury_finding *finding, void *data), void *data);
 

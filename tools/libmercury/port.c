@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "insn.h"
+#include "x86/cr.h"
 
 static int msr_file = -1;
 static uint64_t known_cr4;
@@ -69,6 +70,12 @@ uint64_t insn_rdmsr(uint32_t msr)
 	uint64_t value;
 
 	return insn_rdmsr_safe(msr, &value) ? value : 0;
+}
+
+/* User space cannot read it; Linux sets WP when it boots, and leaves it. */
+uint64_t insn_read_cr0(void)
+{
+	return CR0_PE | CR0_WP | CR0_PG;
 }
 
 uint64_t insn_read_cr4(void)

@@ -2,38 +2,59 @@
 /* mercury check. */
 #include <json-c/json.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "command.h"
 
 static const char *const verdicts[] = { "ok", "unknown", "no" };
 
-static void print_finding(const struct mercury_finding *finding, void *unused)
+static bool is_ring1(const struct mercury_finding *finding)
 {
-	(void)unused;
+	return !strcmp(finding->name, "ring-1");
+}
+
+static void print_finding(const struct mercury_finding *finding, void *data)
+{
+	bool *by_ring1 = data;
+
+	*by_ring1 |= is_ring1(finding);
 	printf("%-7s  %-9s %s\n", verdicts[finding->verdict], finding->name, finding->sentence);
 	if (*finding->next)
 		printf("%-7s  %-9s next: %s\n", "", "", finding->next);
 }
 
-static void add_finding(const struct mercury_finding *finding, void *array)
+/* What is made of the findings. */
+struct listing {
+	struct json_object *array;
+	bool by_ring1;
+};
+
+static void add_finding(const struct mercury_finding *finding, void *data)
 {
 	struct json_object *object = json_object_new_object();
+	struct listing *listing = data;
 
+	listing->by_ring1 |= is_ring1(finding);
 	json_object_object_add(object, "name", json_object_new_string(finding->name));
 	json_object_object_add(object, "verdict",
 			       json_object_new_string(verdicts[finding->verdict]));
 	json_object_object_add(object, "what", json_object_new_string(finding->sentence));
 	json_object_object_add(object, "next", json_object_new_string(finding->next));
-	json_object_array_add(array, object);
+	json_object_array_add(listing->array, object);
 }
 
 static int check_as_json(void)
 {
-	struct json_object *object = json_object_new_object(), *array = json_object_new_array();
-	int verdict = mercury_check(add_finding, array);
+	struct json_object *object = json_object_new_object();
+	struct listing listing = { .array = json_object_new_array() };
+	int verdict = mercury_check(add_finding, &listing);
 
 	json_object_object_add(object, "verdict", json_object_new_string(verdicts[verdict]));
-	json_object_object_add(object, "findings", array);
+	json_object_object_add(object, "backend",
+			       verdict == MERCURY_BAD ?
+				       NULL :
+				       json_object_new_string(listing.by_ring1 ? "ring1" : "vmx"));
+	json_object_object_add(object, "findings", listing.array);
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
 	json_object_put(object);
 	return verdict;
@@ -41,14 +62,18 @@ static int check_as_json(void)
 
 static int check_as_text(void)
 {
-	static const char *const conclusions[] = {
-		"This machine can go virtual.",
-		"Nothing speaks against it, but not all could be looked at.",
-		"This machine cannot go virtual as it is.",
+	static const char *const conclusions[][2] = {
+		{ "This machine can go virtual, by VT-x.",
+		  "This machine can go virtual, in ring 1." },
+		{ "Nothing speaks against VT-x, but not all could be looked at.",
+		  "Nothing speaks against ring 1, but not all could be looked at." },
+		{ "This machine cannot go virtual as it is.",
+		  "This machine cannot go virtual as it is." },
 	};
-	int verdict = mercury_check(print_finding, NULL);
+	bool by_ring1 = false;
+	int verdict = mercury_check(print_finding, &by_ring1);
 
-	printf("\n%s\n", conclusions[verdict]);
+	printf("\n%s\n", conclusions[verdict][by_ring1]);
 	return verdict;
 }
 
