@@ -13,9 +13,10 @@
 #include "insn.h"
 #include "x86/cr.h"
 
-static int msr_file = -1;
-static uint64_t known_cr4;
-static cpu_set_t before;
+/* Of this thread, as its CPU is. */
+static __thread int msr_file = -1;
+static __thread uint64_t known_cr4;
+static __thread cpu_set_t before;
 
 bool port_open(unsigned int cpu, uint64_t cr4)
 {
