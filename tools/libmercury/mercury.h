@@ -16,6 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The library's own version, as in "1.2.3"; never freed. */
 const char *mercury_version(void);
 
@@ -199,5 +203,9 @@ struct mercury_snapshot_report {
  */
 int mercury_snapshot(const struct mercury_snapshot_options *options, int fd,
 		     struct mercury_snapshot_report *report, struct mercury_problem *problem);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
