@@ -93,6 +93,9 @@ ok "they upgrade" install "$next"
 is "DKMS has the new version only" "$(built)" "$(expected "$next" "${releases[0]}")"
 is "modinfo too" "$(field "${releases[0]}" version)" "$next"
 
+rm /etc/kernel/postinst.d/mercury-sites
+ok "the hook, deleted: the package is configured without it" dpkg -i /packages/"$next"/mercury_*.deb
+
 for release in "${releases[@]:1}"; do
 	ok "a kernel comes: it builds for $release" arrive "$release"
 	is "and is for that kernel" "$(field "$release" vermagic | cut -d ' ' -f 1)" "$release"
