@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mercury-sites: the table of a kernel's sites, from its image. */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "sites.h"
 
@@ -19,16 +21,33 @@ void fail(const char *next, const char *format, ...)
 	exit(1);
 }
 
-static void write_table(const char *name, const struct kernel *kernel,
-			const struct mercury_site *sites, size_t count)
+static bool write_to(const char *name, const struct kernel *kernel,
+		     const struct mercury_site *sites, size_t count)
 {
 	struct mercury_sites header = { .magic = MERCURY_SITES_MAGIC, .count = (uint32_t)count };
 	FILE *file = fopen(name, "wb");
 
 	memcpy(header.build_id, kernel->build_id, sizeof(header.build_id));
-	if (!file || fwrite(&header, sizeof(header), 1, file) != 1 ||
-	    fwrite(sites, sizeof(*sites), count, file) != count || fclose(file))
-		fail("write the table somewhere else", "%s: %s", name, strerror(errno));
+	return file && fwrite(&header, sizeof(header), 1, file) == 1 &&
+	       fwrite(sites, sizeof(*sites), count, file) == count && !fclose(file);
+}
+
+/* A file is there whole, or as it was before; anything else is written to. */
+static void write_table(const char *name, const struct kernel *kernel,
+			const struct mercury_site *sites, size_t count)
+{
+	struct stat there;
+	bool is_file = stat(name, &there) || S_ISREG(there.st_mode);
+	char whole[PATH_MAX];
+	int error;
+
+	snprintf(whole, sizeof(whole), "%s%s", name, is_file ? ".new" : "");
+	if (write_to(whole, kernel, sites, count) && (!is_file || !rename(whole, name)))
+		return;
+	error = errno;
+	if (is_file)
+		remove(whole);
+	fail("write the table somewhere else", "%s: %s", name, strerror(error));
 }
 
 static void list(const struct kernel *kernel, const struct mercury_site *sites, size_t count)
