@@ -9,7 +9,7 @@
 #	make test-long		the same, and every machine, kernel and number of CPUs
 #	make unit lint		parts of it
 #	make test-crash		a snapshot's image in crash and drgn; fetches the kernel's debug symbols
-#	make bench		the benchmark, in an emulator, 45 minutes; MACHINE=host: on this machine, by root
+#	make bench		the benchmark, in an emulator, half an hour; MACHINE=host: on this machine, by root
 #	make bench-docs		docs/benchmarks.md's tables and plots anew from the kept results
 #	make bench-switch	what a switch costs, as a table; KERNEL=6.12, CPU=MODEL, SMP="1 2"
 #	make bench-check	the same counts on one CPU against the recorded ones, with a verdict

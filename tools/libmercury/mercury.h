@@ -75,7 +75,7 @@ struct mercury_snapshot_history {
 
 struct mercury_status {
 	enum mercury_state state;
-	char backend[16];     /* "vmx", "none", or empty if absent                            */
+	char backend[16];     /* "vmx", "ring1", "none", or empty if absent                   */
 	char sentence[320];   /* mercury.status as the module puts it                         */
 	char last_error[320]; /* why the last command was refused, or "none"                  */
 	uint64_t to_virtual, to_native;

@@ -21,7 +21,7 @@ const struct command commands[] = {
 	{ "state", "", "show the registers that a switch leaves as they were", false,
 	  command_state },
 	{ "log", "", "show what module and VMM have written to the kernel log", true, command_log },
-	{ "metrics", "FILE", "write the status for Prometheus to FILE, or to stdout", true,
+	{ "metrics", "[FILE]", "write the status for Prometheus to FILE, or to stdout", true,
 	  command_metrics },
 	{ "snapshot", "FILE", "write memory as it is now to FILE, an ELF core; - is stdout", true,
 	  command_snapshot },
