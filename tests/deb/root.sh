@@ -50,7 +50,7 @@ root_make() {
 
 # The newest release of a flavour: what its metapackage depends on.
 flavour_newest() {
-	kernel_apt apt-cache depends "linux-headers-$1" 2> /dev/null |
+	cache_apt apt-cache depends "linux-headers-$1" 2> /dev/null |
 		sed -n 's/^ *Depends: linux-headers-//p' | head -n 1
 }
 
@@ -62,14 +62,14 @@ releases() {
 
 # Headers only, all in one tree, laid out for a merged /usr.
 headers_unpack() {
-	local to=$1 packages deb release
+	local to=$1 packages release
 
 	shift
 	mapfile -t packages < <(for release; do kernel_packages "$release"; done |
 		grep -v '^linux-image-' | sort -u)
 	mkdir -p "$to/debs"
-	(cd "$to/debs" && kernel_apt apt-get download "${packages[@]}") >&2 || return 1
-	for deb in "$to"/debs/*.deb; do dpkg-deb -x "$deb" "$to" || return 1; done
+	(cd "$to/debs" && cache_apt apt-get download "${packages[@]}") >&2 || return 1
+	debs_unpack "$to/debs" "$to" || return 1
 	rm -rf "$to/debs" "${to:?}/usr/share"
 	cp -a "$to/lib/." "$to/usr/lib/" && rm -rf "${to:?}/lib"
 	for release; do kernel_relocate "$to" "$release"; done
@@ -80,7 +80,7 @@ headers_make() {
 	local to=$1 all
 
 	[[ -z $(find "$to/releases" -mtime -"$KERNEL_REFRESH_DAYS" 2> /dev/null) ]] || return 0
-	kernel_apt_update || say "the package lists could not be refreshed"
+	cache_apt_update || say "the package lists could not be refreshed"
 	mapfile -t all < <(releases)
 	((${#all[@]} > 0)) || { say "there are no linux-headers in apt's sources"; return 1; }
 	if [[ ${all[*]} != "$(paste -sd ' ' "$to/releases" 2> /dev/null)" ]]; then

@@ -2,22 +2,11 @@
 # shellcheck shell=bash
 # Debian kernels: finds a release, unpacks its image and headers into the cache, ready to build for.
 
+# shellcheck source=tests/vm/lib/apt.sh
+. "$VM_DIR/lib/apt.sh"
+
 # Refreshing what names such as 6.1 and 6.12-generic stand for is tried after so many days.
 readonly KERNEL_REFRESH_DAYS=7
-
-# The cache's own package lists: no root needed, the machine's stay as they are.
-kernel_apt() {
-	local tool=$1 dir=$CACHE_DIR/apt
-
-	shift
-	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-	"$tool" -qq -o Dir::State::lists="$dir/lists" -o Dir::Cache="$dir/cache" \
-		-o APT::Sandbox::User= -o Debug::NoLocking=1 "$@"
-}
-
-kernel_apt_update() {
-	kernel_apt apt-get update >&2
-}
 
 # kernel_flavour NAME: as Debian's packages have it.
 kernel_flavour() {
@@ -36,7 +25,7 @@ kernel_metapackage() {
 }
 
 kernel_newest() {
-	kernel_apt apt-cache depends "$(kernel_metapackage "$1")" 2>/dev/null |
+	cache_apt apt-cache depends "$(kernel_metapackage "$1")" 2>/dev/null |
 		sed -n "s/^ *Depends: linux-image-\(${1%-generic}\..*-$(kernel_flavour "$1")\)\$/\1/p" |
 		head -n 1
 }
@@ -53,7 +42,7 @@ kernel_resolve() {
 		cat "$known"
 		return
 	fi
-	kernel_apt_update || say "the package lists could not be refreshed"
+	cache_apt_update || say "the package lists could not be refreshed"
 	release=$(kernel_newest "$name")
 	if [[ -n $release ]]; then
 		echo "$release" >"$known"
@@ -70,7 +59,7 @@ kernel_resolve() {
 kernel_packages() {
 	echo "linux-image-$1"
 	echo "linux-headers-$1"
-	kernel_apt apt-cache depends "linux-headers-$1" 2>/dev/null |
+	cache_apt apt-cache depends "linux-headers-$1" 2>/dev/null |
 		sed -n 's/^ *Depends: \(linux-headers-.*-common.*\|linux-kbuild-.*\)$/\1/p'
 }
 
@@ -78,11 +67,11 @@ kernel_download() {
 	local dir=$1 release=$2 packages
 
 	mapfile -t packages < <(kernel_packages "$release")
-	(cd "$dir" && kernel_apt apt-get download "${packages[@]}") >/dev/null 2>&1 && return
+	(cd "$dir" && cache_apt apt-get download "${packages[@]}") >/dev/null 2>&1 && return
 	say "refreshing the package lists"
-	kernel_apt_update
+	cache_apt_update
 	mapfile -t packages < <(kernel_packages "$release")
-	(cd "$dir" && kernel_apt apt-get download "${packages[@]}") >&2
+	(cd "$dir" && cache_apt apt-get download "${packages[@]}") >&2
 }
 
 # Debian's headers name each other by absolute path; make that relative to where they are now.
@@ -96,16 +85,14 @@ kernel_relocate() {
 
 # kernel_unpack RELEASE: puts the release into the cache, whole or not at all. Under the lock.
 kernel_unpack() {
-	local release=$1 root=$CACHE_DIR/kernels/$1 tmp deb
+	local release=$1 root=$CACHE_DIR/kernels/$1 tmp
 
 	[[ -e $root/boot/vmlinuz-$release ]] && return
 	say "fetching the Debian kernel $release"
 	tmp=$(mktemp -d "$CACHE_DIR/kernels/.new.XXXXXX") || return 1
 	mkdir "$tmp/debs" "$tmp/root"
 	kernel_download "$tmp/debs" "$release" &&
-		for deb in "$tmp"/debs/*.deb; do
-			dpkg-deb -x "$deb" "$tmp/root" || break
-		done &&
+		debs_unpack "$tmp/debs" "$tmp/root" &&
 		kernel_relocate "$tmp/root" "$release" &&
 		"$(kernel_tool depmod)" -b "$tmp/root" "$release" &&
 		mv -T "$tmp/root" "$root"
@@ -137,14 +124,6 @@ kernel_prepare() {
 	KERNEL_MODULES=$KERNEL_ROOT/lib/modules/$KERNEL_RELEASE
 }
 
-# kernel_debug_download DIR RELEASE
-kernel_debug_download() (
-	cd "$1" || return 1
-	kernel_apt apt-get download "linux-image-$2-dbg" >&2 && return
-	kernel_apt_update
-	kernel_apt apt-get download "linux-image-$2-dbg" >&2
-)
-
 # kernel_debug_unpack RELEASE: vmlinux with its debug symbols, whole or not at all. Under the lock.
 kernel_debug_unpack() {
 	local release=$1 to=$CACHE_DIR/kernels/$1/debug tmp
@@ -152,7 +131,7 @@ kernel_debug_unpack() {
 	[[ -e $to ]] && return
 	say "fetching the debug symbols of $release, which are large"
 	tmp=$(mktemp -d "$CACHE_DIR/kernels/.new.XXXXXX") || return 1
-	kernel_debug_download "$tmp" "$release" &&
+	cache_download "$tmp" "linux-image-$release-dbg" &&
 		dpkg-deb --fsys-tarfile "$tmp"/*.deb |
 		tar -x -C "$tmp" "./usr/lib/debug/boot/vmlinux-$release" &&
 		mv -T "$tmp/usr/lib/debug/boot" "$to"

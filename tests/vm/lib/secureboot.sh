@@ -3,25 +3,9 @@
 # Secure Boot: QEMU with OVMF and Microsoft's keys, which start Debian's signed shim, GRUB and kernel from a
 # disk. Keys of one's own come by shim's MOK manager, which is answered by mokmanager.py.
 
+# What is started before Linux.
 readonly SECURE_PACKAGES=(shim-signed shim-helpers-amd64-signed grub-efi-amd64-signed)
 readonly OVMF=/usr/share/OVMF
-
-# secure_unpack TO: what is started before Linux, whole or not at all. Under the lock.
-secure_unpack() {
-	local to=$1 tmp deb
-
-	[[ -e $to ]] && return
-	tmp=$(mktemp -d "$CACHE_DIR/secure/.new.XXXXXX") || return 1
-	mkdir "$tmp/root"
-	(cd "$tmp" && { kernel_apt apt-get download "${SECURE_PACKAGES[@]}" ||
-		{ kernel_apt_update && kernel_apt apt-get download "${SECURE_PACKAGES[@]}"; }; }) >&2 &&
-		(for deb in "$tmp"/*.deb; do
-			dpkg-deb -x "$deb" "$tmp/root" || exit 1
-		done) &&
-		mv -T "$tmp/root" "$to"
-	rm -rf "$tmp"
-	[[ -e $to ]]
-}
 
 # secure_tree TREE: the firmware's variables as files, before the command runs.
 secure_tree() {
@@ -37,8 +21,7 @@ secure_medium() {
 
 	need mcopy mtools
 	[[ -r $OVMF/OVMF_VARS_4M.ms.fd ]] || need OVMF ovmf
-	mkdir -p "$CACHE_DIR/secure"
-	with_lock "$CACHE_DIR/secure/.lock" secure_unpack "$boot" || return 1
+	cache_unpack "$boot" "${SECURE_PACKAGES[@]}" || return 1
 	cp "$OVMF/OVMF_VARS_4M.ms.fd" "$dir/vars.fd" || return 1
 	cat >"$dir/grub.cfg" <<-CFG
 		linux /vmlinuz $(kernel_args "$QEMU_KARGS")
