@@ -37,3 +37,13 @@ code tools/mercury/main.c | grep -oE '"  --[a-z-]+|\{ "[a-z]+",' |
 	sed -E 's/^"  -(-[a-z-]+)/Fl \1/; s/^\{ "([a-z]+)",/Cm \1/' | while IFS= read -r word; do
 	grep -qE -e "$word( |$)" tools/man/mercury.8 || echo "tools/man/mercury.8 has no $word"
 done | check "the manual has every command and option of --help"
+
+# Those that are installed are looked at; what every Debian has is not for us to say.
+questions=$(sed -nE "s/^(readonly QUESTIONS=')?([a-z0-9-]+) [a-z0-9-]+\/[a-z_]+'?$/\2/p" tests/vm/deps)
+sed -E 's/[[:space:]]*#.*//; /^[[:space:]]*$/d' tests/packages | while IFS= read -r package; do
+	case $(dpkg-query -W -f '${Priority}' "$package" 2> /dev/null) in
+	required | important | standard | '') continue ;;
+	esac
+	dpkg-query -L "$package" | grep -qE '/systemd/system/.*\.(service|socket|timer|path)$|^/etc/init\.d/.' || continue
+	grep -qxF -e "$package" <<< "$questions" || echo "tests/packages has $package, which brings a service"
+done | check "no package for the tests brings a service, unless it is told not to start"
