@@ -10,7 +10,8 @@ readonly HOST_PACKAGES=$ROOT_PACKAGES,ansible-core,kmod,procps,python3-apt,sudo,
 readonly SOURCE_PACKAGES=gcc,libc6-dev,make,nasm,libjson-c-dev,libncurses-dev,libelf-dev,liblz4-dev,liblzma-dev,libzstd-dev,zlib1g-dev,bash-completion,kmod,man-db,pkgconf,systemd
 # A machine that boots guests on KVM; gcc is what tests/vm/run wants to see.
 readonly OUTER_PACKAGES=busybox-static,cpio,gcc,kmod,procps,qemu-system-x86,util-linux,xz-utils,zstd
-readonly FLAVOURS='cloud-amd64 6.12-cloud-amd64 amd64 rt-amd64 6.12-amd64 6.12-rt-amd64'
+# By the names of tests/vm/kernel, which knows what they stand for today: headers and guests are of one release.
+readonly KERNELS='6.1 6.12 6.1-generic 6.1-rt 6.12-generic 6.12-rt'
 
 # sources: apt's files that name Debian itself, as this machine has them.
 sources() {
@@ -48,16 +49,10 @@ root_make() {
 	mv -T "$to.new" "$to"
 }
 
-# The newest release of a flavour: what its metapackage depends on.
-flavour_newest() {
-	cache_apt apt-cache depends "linux-headers-$1" 2> /dev/null |
-		sed -n 's/^ *Depends: linux-headers-//p' | head -n 1
-}
-
 releases() {
-	local flavour
+	local name
 
-	for flavour in $FLAVOURS; do flavour_newest "$flavour"; done
+	for name in $KERNELS; do with_lock "$CACHE_DIR/kernels/.lock" kernel_resolve "$name"; done
 }
 
 # Headers only, all in one tree, laid out for a merged /usr.
@@ -68,8 +63,7 @@ headers_unpack() {
 	mapfile -t packages < <(for release; do kernel_packages "$release"; done |
 		grep -v '^linux-image-' | sort -u)
 	mkdir -p "$to/debs"
-	(cd "$to/debs" && cache_apt apt-get download "${packages[@]}") >&2 || return 1
-	debs_unpack "$to/debs" "$to" || return 1
+	cache_download "$to/debs" "${packages[@]}" && debs_unpack "$to/debs" "$to" || return 1
 	rm -rf "$to/debs" "${to:?}/usr/share"
 	cp -a "$to/lib/." "$to/usr/lib/" && rm -rf "${to:?}/lib"
 	for release; do kernel_relocate "$to" "$release"; done
@@ -79,18 +73,16 @@ headers_unpack() {
 headers_make() {
 	local to=$1 all
 
-	[[ -z $(find "$to/releases" -mtime -"$KERNEL_REFRESH_DAYS" 2> /dev/null) ]] || return 0
-	cache_apt_update || say "the package lists could not be refreshed"
 	mapfile -t all < <(releases)
 	((${#all[@]} > 0)) || { say "there are no linux-headers in apt's sources"; return 1; }
-	if [[ ${all[*]} != "$(paste -sd ' ' "$to/releases" 2> /dev/null)" ]]; then
-		say "fetching headers of ${all[*]}"
-		rm -rf "$to.new"
-		headers_unpack "$to.new" "${all[@]}" || return 1
-		rm -rf "$to"
-		mv -T "$to.new" "$to"
-	fi
-	printf '%s\n' "${all[@]}" > "$to/releases"
+	[[ ${all[*]} != "$(paste -sd ' ' "$to/releases" 2> /dev/null)" ]] || return 0
+	say "fetching headers of ${all[*]}"
+	cache_apt_update || say "the package lists could not be refreshed"
+	rm -rf "$to.new"
+	headers_unpack "$to.new" "${all[@]}" || return 1
+	printf '%s\n' "${all[@]}" > "$to.new/releases"
+	rm -rf "$to"
+	mv -T "$to.new" "$to"
 }
 
 # root_prepare PACKAGES: sets ROOT, HEADERS and RELEASES.

@@ -12,6 +12,7 @@ readonly KERNEL_REFRESH_DAYS=7
 kernel_flavour() {
 	case $1 in
 	*-generic) echo amd64 ;;
+	*-rt) echo rt-amd64 ;;
 	*) echo cloud-amd64 ;;
 	esac
 }
@@ -19,22 +20,22 @@ kernel_flavour() {
 # kernel_metapackage NAME: the package whose dependency is the newest release of NAME. That of 6.1, which
 # is bookworm's own, has no version.
 kernel_metapackage() {
-	local version=${1%-generic}-
+	local version=${1%-*}-
 
 	echo "linux-image-${version#6.1-}$(kernel_flavour "$1")"
 }
 
 kernel_newest() {
 	cache_apt apt-cache depends "$(kernel_metapackage "$1")" 2>/dev/null |
-		sed -n "s/^ *Depends: linux-image-\(${1%-generic}\..*-$(kernel_flavour "$1")\)\$/\1/p" |
+		sed -n "s/^ *Depends: linux-image-\(${1%-*}\..*-$(kernel_flavour "$1")\)\$/\1/p" |
 		head -n 1
 }
 
-# kernel_resolve NAME: prints the release that 6.1, 6.12-generic or a full RELEASE means. Under the lock.
+# kernel_resolve NAME: prints the release that 6.1, 6.12-generic, 6.1-rt or a full RELEASE means. Under the lock.
 kernel_resolve() {
 	local name=$1 known=$CACHE_DIR/kernels/$1.newest release
 
-	if [[ ! $name =~ ^[0-9]+\.[0-9]+(-generic)?$ ]]; then
+	if [[ ! $name =~ ^[0-9]+\.[0-9]+(-generic|-rt)?$ ]]; then
 		echo "$name"
 		return
 	fi
