@@ -275,7 +275,7 @@ enum mercury_snapshot_end {
 	MERCURY_ENDED_GOOD, /* it was as at its instant until it was closed                    */
 	MERCURY_ENDED_FULL,
 	MERCURY_ENDED_CANCELLED, /* by a switch, or the unload                                 */
-	MERCURY_ENDED_FAILED,    /* it did not begin                                           */
+	MERCURY_ENDED_FAILED,    /* it did not begin, or the VMM failed                        */
 	MERCURY_ENDED_NR
 };
 

@@ -34,7 +34,8 @@ static DEFINE_MUTEX(file_lock);
 static DEFINE_MUTEX(lock);
 
 static struct {
-	bool is_open, runs, cancelled;
+	bool is_open, runs;
+	int over; /* why a mode change has ended it, below 0                                      */
 	struct mercury_range *ranges; /* what can be read                                         */
 	u32 nr_ranges;
 	u64 from; /* what is below is read as it is                                               */
@@ -238,7 +239,7 @@ static int start_snapshot(struct mercury_snapshot_start __user *user)
 	snapshot.next = first_from(start.from);
 	snapshot.pages = pages_between(start.from, start.to);
 	snapshot.read = 0;
-	snapshot.cancelled = false;
+	snapshot.over = 0;
 	/* A CPU that comes would write unseen until it is virtual, one that goes from when it is not. */
 	cpu_hotplug_disable();
 	error = mercury_while_virtual(begin, &start);
@@ -262,48 +263,11 @@ static int start_and_count(struct mercury_snapshot_start __user *user)
 	return error;
 }
 
-/* The machine goes native: under the switch mutex and the hotplug lock. */
-void mercury_snapshot_cancel(void)
-{
-	mutex_lock(&lock);
-	if (snapshot.runs) {
-		snapshot.cancelled = true;
-		account(MERCURY_ENDED_CANCELLED);
-		end_locked();
-	}
-	mutex_unlock(&lock);
-}
-
-static enum mercury_snapshot_end how_it_ended(void)
-{
-	switch (READ_ONCE(mercury_snapshot()->phase)) {
-	case MERCURY_SNAPSHOT_FROZEN:
-		return MERCURY_ENDED_GOOD;
-	case MERCURY_SNAPSHOT_FULL:
-		return MERCURY_ENDED_FULL;
-	case MERCURY_SNAPSHOT_BROKEN:
-		return MERCURY_ENDED_FAILED;
-	default:
-		return MERCURY_ENDED_CANCELLED;
-	}
-}
-
-static void end(void)
-{
-	mutex_lock(&lock);
-	if (snapshot.runs)
-		account(how_it_ended());
-	end_locked();
-	mutex_unlock(&lock);
-}
-
-/* --- Reading ------------------------------------------------------------------------------------ */
-
 /* 0, or why there is nothing to read any more. */
 static int over(void)
 {
-	if (snapshot.cancelled)
-		return -ECANCELED;
+	if (snapshot.over)
+		return snapshot.over;
 	if (!snapshot.runs)
 		return -ENODATA;
 	switch (READ_ONCE(mercury_snapshot()->phase)) {
@@ -311,10 +275,49 @@ static int over(void)
 		return 0;
 	case MERCURY_SNAPSHOT_FULL:
 		return -ENOSPC;
+	case MERCURY_SNAPSHOT_BROKEN:
+		return -EIO;
 	default:
 		return -ECANCELED;
 	}
 }
+
+static enum mercury_snapshot_end how_it_ended(int error)
+{
+	switch (error) {
+	case 0:
+		return MERCURY_ENDED_GOOD;
+	case -ENOSPC:
+		return MERCURY_ENDED_FULL;
+	case -EIO:
+		return MERCURY_ENDED_FAILED;
+	default:
+		return MERCURY_ENDED_CANCELLED;
+	}
+}
+
+/* The machine goes native: under the switch mutex and the hotplug lock. */
+void mercury_snapshot_cancel(void)
+{
+	mutex_lock(&lock);
+	if (snapshot.runs) {
+		snapshot.over = over() ?: -ECANCELED;
+		account(how_it_ended(snapshot.over));
+		end_locked();
+	}
+	mutex_unlock(&lock);
+}
+
+static void end(void)
+{
+	mutex_lock(&lock);
+	if (snapshot.runs)
+		account(how_it_ended(over()));
+	end_locked();
+	mutex_unlock(&lock);
+}
+
+/* --- Reading ------------------------------------------------------------------------------------ */
 
 /* The range that `address` lies in. */
 static const struct mercury_range *range_of(u64 address)

@@ -10,7 +10,8 @@
  *			range. Pages that are read whole, in ascending order from START's `from`, are given
  *			up: ESPIPE if they are read again. ENODATA: not begun, or beyond the ranges; ENOSPC:
  *			the pool is full, the snapshot is over; ECANCELED: it was ended, since the mode
- *			changes or the module goes
+ *			changes or the module goes; EIO: the VMM failed, or a CPU went native
+ *			by itself
  *	STATS		any time
  */
 #ifndef UAPI_MERCURY_SNAPSHOT_H

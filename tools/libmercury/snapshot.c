@@ -46,9 +46,9 @@ static int failed(struct snapshot *s, const char *what)
 		{ EACCES, "not allowed to take a snapshot", "run it as root" },
 		{ EPERM, "not allowed to take a snapshot: that takes CAP_SYS_ADMIN",
 		  "run it as root" },
-		{ EINVAL, "the machine went native before the snapshot began",
+		{ EINVAL, "a CPU went native before the snapshot began",
 		  "try again, and let nobody switch meanwhile" },
-		{ ENOMEM, "there is no memory for the snapshot's pool",
+		{ ENOMEM, "there is no memory for the snapshot",
 		  "free some memory, or give a smaller --pool" },
 		{ E2BIG, "RAM lies in more ranges than the module supports", "report it" },
 		{ EINTR, "interrupted", "run it again" },
@@ -56,9 +56,10 @@ static int failed(struct snapshot *s, const char *what)
 		{ EBUSY, "another snapshot is being taken", "wait until it is done" },
 		{ ECANCELED, "the snapshot was ended: the mode changed, or the module goes",
 		  "try again, and let nobody switch meanwhile" },
+		{ EIO, "the VMM failed, or a CPU went native by itself", "see mercury log" },
 		{ ENOENT, "there is no " MERCURY_SNAPSHOT_DEVICE, "modprobe mercury-vmx" },
 		{ EOPNOTSUPP, "without EPT no page can be protected",
-		  "load the module with ept=auto" },
+		  "load the module with ept=auto, on a CPU that has EPT: see mercury check" },
 	};
 	int number = errno;
 	size_t i;

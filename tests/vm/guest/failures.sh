@@ -112,6 +112,20 @@ at_once() {
 	end
 }
 
+# What is held of memory is not as it was any more, and a reader is told that, not that somebody switched.
+in_snapshot() {
+	name="a snapshot"
+	begin
+	hold_snapshot
+	succeeds "$name: what ran there goes on" timeout 60 vmmfault $cpu user invalid-opcode
+	succeeds "$name: all CPUs are native within a moment" is_native_soon
+	like "$name: it has failed" "$(field snapshots)" "0 good, 0 full, 0 cancelled, 1 failed, last failed, *"
+	release_snapshot
+	is "$name: its reader is told" "$held" EIO
+	refused
+	end
+}
+
 # Commands that KVM has made to be refused by the hundred fill no log; the screen comes all the same.
 after_a_flood() {
 	name="after a flood"
@@ -153,5 +167,5 @@ done
 fails copy invalid-opcode "the VMM took exception 6, "
 in_vote
 in_leave
-[ "$backend" != vmx ] || { at_once; after_a_flood; }
+[ "$backend" != vmx ] || { in_snapshot; at_once; after_a_flood; }
 finish

@@ -96,6 +96,24 @@ is_native_soon() {
 	[ "$(mode)" = native ]
 }
 
+# hold_snapshot: one that stays until release_snapshot; its answer in $WORK/held.
+hold_snapshot() {
+	rm -f "$WORK/held"
+	[ -p "$WORK/line" ] || mkfifo "$WORK/line"
+	pivot hold < "$WORK/line" > "$WORK/held" 2>&1 &
+	holder=$!
+	exec 3> "$WORK/line"
+	until grep -q . "$WORK/held"; do sleep 0.1; done
+}
+
+# release_snapshot: its last word in $held. Not in a subshell, whose child it would not be.
+release_snapshot() {
+	echo >&3
+	exec 3>&-
+	wait "$holder"
+	held=$(tail -n 1 "$WORK/held")
+}
+
 # other MODE
 other() {
 	if [ "$1" = native ]; then

@@ -17,24 +17,6 @@ ends() {
 	is "$(echo "$*" | cut -c 1-60): exit status" $? "$ends_with"
 }
 
-# hold: a snapshot that stays until release; its answer in $WORK/held.
-hold() {
-	rm -f "$WORK/held"
-	[ -p "$WORK/line" ] || mkfifo "$WORK/line"
-	pivot hold < "$WORK/line" > "$WORK/held" 2>&1 &
-	holder=$!
-	exec 3> "$WORK/line"
-	until grep -q . "$WORK/held"; do sleep 0.1; done
-}
-
-# release: its last word in $held. Not in a subshell, whose child it would not be.
-release() {
-	echo >&3
-	exec 3>&-
-	wait "$holder"
-	held=$(tail -n 1 "$WORK/held")
-}
-
 # left_by WHAT: nothing. Tables are dropped when all is thawed.
 left_by() {
 	is "$1: no table of the P2M is left" "$(field tables)" "$tables"
@@ -74,6 +56,8 @@ sed 's/^/# /' "$WORK/output"
 # shellcheck disable=SC2086 # words
 is "through a pipe" "$(mercury snapshot $ranges - 2> /dev/null | wc -c)" "$(wc -c < "$WORK/core")"
 succeeds "every CPU is native" hv --expect native
+top=$(sed -n 's/.*-\(.*\)\(.\{5\}\) : System RAM/0x\100000/p' /proc/iomem | tail -n 1)
+ends 0 mercury snapshot --range "$top-0xffffffffffffffff" /dev/null
 
 # What ends it.
 ends 1 mercury snapshot --pool 16K "$WORK/core"
@@ -106,7 +90,7 @@ kill $counter
 
 set_mode virtual
 is "none is taken" "$(field snapshot)" none
-hold
+hold_snapshot
 like "how far it is" "$(field snapshot)" "running, read 0 of [1-9]* pages, kept * of [1-9]*, faults *"
 like "by the command" "$(mercury status --json | tr -d '\n')" '*"snapshot":{*"state":"running",*"pages_read":0,*'
 ends 1 mercury snapshot -
@@ -115,20 +99,20 @@ if [ "$(nproc)" -gt 1 ]; then
 	like "no CPU goes meanwhile" "$( (echo 0 > /sys/devices/system/cpu/cpu1/online) 2>&1)" "*busy*"
 fi
 succeeds "nor the module" sh -c "! rmmod mercury_vmx"
-release
+release_snapshot
 is "a snapshot that is held" "$held" read
 left_by "what was refused meanwhile"
-hold
+hold_snapshot
 kill -9 "$holder"
 exec 3>&-
 wait "$holder"
 left_by "a reader that died"
-hold
+hold_snapshot
 succeeds "the mode changes meanwhile" set_mode native
 left_by "a change of the mode"
 like "which is counted too" "$(field snapshots)" "[1-9]* good, 1 full, 1 cancelled, 0 failed, last cancelled, *"
 is "none is taken any more" "$(field snapshot)" none
-release
+release_snapshot
 is "and ends it" "$held" ECANCELED
 succeeds "every CPU is native then" hv --expect native
 
