@@ -36,6 +36,14 @@ static uint8_t *grow(uint8_t *data, size_t room, const char *name)
 	return larger;
 }
 
+/* Some distributions let root alone read their kernels. */
+static void __attribute__((noreturn)) cannot_read(const char *name)
+{
+	if (errno == EACCES)
+		fail("run it as root", "%s: %s", name, strerror(errno));
+	fail("give a kernel's file, as /boot/vmlinuz-RELEASE", "%s: %s", name, strerror(errno));
+}
+
 static struct bytes read_file(const char *name)
 {
 	FILE *file = fopen(name, "rb");
@@ -43,8 +51,7 @@ static struct bytes read_file(const char *name)
 	size_t room = 1 << 24;
 
 	if (!file)
-		fail("give a kernel's file, as /boot/vmlinuz-RELEASE", "%s: %s", name,
-		     strerror(errno));
+		cannot_read(name);
 	for (;; room *= 2) {
 		b.data = grow(b.data, room, name);
 		b.size += fread(b.data + b.size, 1, room - b.size, file);
@@ -52,8 +59,7 @@ static struct bytes read_file(const char *name)
 			break;
 	}
 	if (ferror(file))
-		fail("give a kernel's file, as /boot/vmlinuz-RELEASE", "%s: %s", name,
-		     strerror(errno));
+		cannot_read(name);
 	fclose(file);
 	return b;
 }
