@@ -7,32 +7,12 @@ set -u
 version=$1 next=$2
 shift 2
 releases=("$@")
-readonly LOG=/packages/log
 readonly HIDDEN=/packages/hidden
 
+# shellcheck source=tests/deb/checks.sh
+. /packages/checks.sh
+
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
-
-# ok TEXT COMMAND...: the command's output is the reason if it fails.
-ok() {
-	local text=$1
-
-	shift
-	if "$@" > "$LOG" 2>&1; then
-		echo "ok - $text"
-		return
-	fi
-	echo "not ok - $text"
-	sed 's/^/# /' "$LOG" /var/lib/dkms/mercury/*/build/make.log 2> /dev/null | tail -n 40
-}
-
-is() {
-	if [[ $2 == "$3" ]]; then
-		echo "ok - $1"
-	else
-		echo "not ok - $1"
-		printf '# got      %q\n# expected %q\n' "$2" "$3"
-	fi
-}
 
 install() { dpkg -i /packages/"$1"/*.deb; }
 field() { modinfo -k "$1" -F "$2" mercury-vmx 2> /dev/null; }

@@ -4,32 +4,11 @@
 # says, looks whether all is found, and uninstalls it. Prints TAP without a plan.
 set -u
 
+# shellcheck source=tests/deb/checks.sh
+. /packages/checks.sh
+
 release=$1
-readonly LOG=/packages/log
-
 export LC_ALL=C.UTF-8
-
-# ok TEXT COMMAND...: the command's output is the reason if it fails.
-ok() {
-	local text=$1
-
-	shift
-	if "$@" > "$LOG" 2>&1; then
-		echo "ok - $text"
-		return
-	fi
-	echo "not ok - $text"
-	tail -n 40 "$LOG" | sed 's/^/# /'
-}
-
-is() {
-	if [[ $2 == "$3" ]]; then
-		echo "ok - $1"
-	else
-		echo "not ok - $1"
-		printf '# got      %q\n# expected %q\n' "$2" "$3"
-	fi
-}
 
 # everything: files and links, with their sizes. What depmod and ldconfig make is theirs.
 everything() {
