@@ -126,7 +126,9 @@ DESTDIR ?=
 PREFIX ?= /usr/local
 MODULES = $(DESTDIR)/lib/modules/$(KRELEASE)
 
-install: install-module
+install:
+	$(Q)$(MAKE) -s -C tools may-install
+	$(Q)$(MAKE) --no-print-directory install-module
 	$(Q)$(MAKE) -s -C tools install
 	$(if $(DESTDIR),,/etc/kernel/postinst.d/mercury-sites $(KRELEASE))
 
@@ -137,7 +139,6 @@ install-module: module
 
 uninstall:
 	$(Q)$(MAKE) -s -C tools uninstall
-	rm -rf '$(DESTDIR)/lib/firmware/mercury'
 	for module in '$(DESTDIR)'/lib/modules/*/updates/mercury-vmx.ko; do \
 		[[ -e $$module ]] || continue; \
 		release=$${module%/updates/*} && rm "$$module" && \

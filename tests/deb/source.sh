@@ -72,3 +72,25 @@ is "modprobe does not know it any more" "$(modprobe -S "$release" -n mercury-vmx
 	"modprobe: FATAL: Module mercury-vmx not found in directory /lib/modules/$release"
 is "nor does the cache of libraries" "$(ldconfig -p | grep libmercury)" ""
 ok "once more: nothing is there to be removed" make -s -C /packages/tree uninstall
+
+# The kernel's hooks are at the same place in both. A package's go with the package, and so do the tables they make.
+hook=/etc/kernel/postinst.d/mercury-sites
+mkdir -p /packages/deb/DEBIAN "/packages/deb/${hook%/*}"
+printf '%s\n' 'Package: mercury' 'Version: 9' 'Architecture: all' 'Maintainer: none <none@localhost>' \
+	'Description: the hook alone' > /packages/deb/DEBIAN/control
+echo "# a package's" > "/packages/deb$hook"
+ok "it is installed again" make -s -C /packages/tree install KDIR="/lib/modules/$release/build"
+ok "a package of it comes" bash -c 'dpkg-deb --build /packages/deb /packages/hook.deb && dpkg -i /packages/hook.deb'
+is "make uninstall tells what stays, and why" "$(make -s -C /packages/tree uninstall 2>&1 | grep ^mercury)" \
+	"mercury: a Debian package owns $hook: that stays; to remove it: apt-get purge mercury mercury-dkms libmercury0"
+is "its hook does" "$(< "$hook")" "# a package's"
+is "and the tables" "$(ls /lib/firmware/mercury)" "$release.sites"
+is "all else is gone" "$(find / -xdev \( -path /proc -o -path /packages -o -path /var/lib/dpkg \) -prune -o -name '*mercury*' -print |
+	sort)" "$(printf '%s\n' "$hook" "$(realpath /lib/firmware)/mercury")"
+everything > /packages/with
+is "make install is refused" "$(make -s -C /packages/tree install KDIR="/lib/modules/$release/build" 2>&1 | grep ^mercury)" \
+	"mercury: a Debian package owns $hook: remove it first: apt-get purge mercury mercury-dkms libmercury0"
+is "before it has changed anything" "$(everything | diff /packages/with -)" ""
+ok "the package goes" dpkg -P mercury
+ok "make uninstall takes the rest" make -s -C /packages/tree uninstall
+is "and that is all" "$(find / -xdev \( -path /proc -o -path /packages \) -prune -o -name '*mercury*' -print)" ""
