@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Answers shim's MOK manager on a guest's serial console: mokmanager.py SOCKET PASSWORD.
+"""Answers shim's MOK manager on a guest's serial console: mokmanager.py PIPE PASSWORD; PIPE.in and PIPE.out are it.
 
-Enrolls the key that waits for it, as a user would who reads the screens. Prints what it has seen.
+Enrolls the key that waits for it, as a user would who reads the screens. Prints what it has seen. Never ends: who
+started it ends it with the emulator.
 """
+import os
 import re
 import select
-import socket
 import sys
 import time
 
@@ -16,21 +17,17 @@ class Console:
     """What comes is read at once: of a reader that is slow QEMU loses what it cannot keep."""
 
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
+        # Both ways, so that neither waits for the emulator.
+        self.keys = os.open(path + ".in", os.O_RDWR)
+        self.screen = os.open(path + ".out", os.O_RDWR)
         self.seen = b""
-        end = time.monotonic() + 60
-        while self.socket.connect_ex(path) and time.monotonic() < end:
-            time.sleep(0.2)
 
     def read(self, seconds):
         """Reads for that long."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            if select.select([self.socket], [], [], left)[0]:
-                data = self.socket.recv(4096)
-                if not data:
-                    sys.exit()
-                self.seen += data
+            if select.select([self.screen], [], [], left)[0]:
+                self.seen += os.read(self.screen, 4096)
 
     def expect(self, words):
         while not re.search(words, self.seen, re.S):
@@ -41,7 +38,7 @@ class Console:
 
     def press(self, keys):
         for key in keys:
-            self.socket.sendall(key)
+            os.write(self.keys, key)
             self.read(0.3)
 
 

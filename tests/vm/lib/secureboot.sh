@@ -39,11 +39,13 @@ secure_medium() {
 		mcopy -i "$disk" "$kernel" ::vmlinuz && mcopy -i "$disk" "$dir/initrd" ::initrd
 }
 
-# secure_start DIR: the disk, and who answers the MOK manager; it ends with the console.
+# secure_start DIR: the disk, and who answers the MOK manager, by pipes: a socket's path is short.
 secure_start() {
 	secure_medium "$1" "$KERNEL_IMAGE" || die "$EXIT_NO_GUEST" "the disk for Secure Boot could not be made"
-	python3 "$VM_DIR/lib/mokmanager.py" "$1/console" "$OPT_SECURE_BOOT" >"$1/mokmanager.log" 2>&1 &
-	RELAY_PIDS+=($!)
+	mkfifo "$1"/console.{in,out}
+	setpriv --pdeathsig KILL -- python3 "$VM_DIR/lib/mokmanager.py" "$1/console" "$OPT_SECURE_BOOT" \
+		</dev/null >"$1/mokmanager.log" 2>&1 {HOLD_OUT}>&- {HOLD_ERR}>&- {CONTROL}>&- &
+	HELPER_PIDS+=($!)
 }
 
 # secure_relay: the guest's stdout, without what the firmware, GRUB and the kernel's stub write to every port.
@@ -59,6 +61,6 @@ secure_args() {
 		-drive "if=pflash,format=raw,unit=0,readonly=on,file=$OVMF/OVMF_CODE_4M.ms.fd" \
 		-drive "if=pflash,format=raw,unit=1,file=$1/vars.fd" \
 		-drive "file=$1/boot.img,format=raw,if=virtio,cache=unsafe" \
-		-chardev "socket,id=console,path=$1/console,server=on,wait=off,logfile=$1/console.log" \
+		-chardev "pipe,id=console,path=$1/console,logfile=$1/console.log" \
 		-serial chardev:console
 }

@@ -4,7 +4,8 @@
 
 # What is known of the run. GUEST_STATE: booting, running (COMMAND), running again (--then), powering
 # off.
-EMULATOR_PID='' RELAY_PIDS=() RUN_DIR=''
+# HELPER_PIDS end with the emulator, RELAY_PIDS when all has been read.
+EMULATOR_PID='' HELPER_PIDS=() RELAY_PIDS=() RUN_DIR=''
 GUEST_STATE=booting GUEST_STATUS='' GUEST_TAINT=0
 # Why the guest was stopped: timeout, a reason, or nothing.
 STOPPED=''
@@ -27,7 +28,7 @@ stop() {
 
 session_cleanup() {
 	trap '' INT TERM HUP
-	stop ${EMULATOR_PID:+"$EMULATOR_PID"} "${RELAY_PIDS[@]}"
+	stop ${EMULATOR_PID:+"$EMULATOR_PID"} "${HELPER_PIDS[@]}" "${RELAY_PIDS[@]}"
 	[[ -z $RUN_DIR ]] || rm -rf "$RUN_DIR"
 }
 
@@ -188,8 +189,8 @@ session_watch() {
 		:
 	done
 	[[ -z $PROGRESS ]] || echo >&2
-	stop "$EMULATOR_PID"
-	EMULATOR_PID=''
+	stop "$EMULATOR_PID" "${HELPER_PIDS[@]}"
+	EMULATOR_PID='' HELPER_PIDS=()
 	exec {HOLD_OUT}>&- {HOLD_ERR}>&-
 	wait "${RELAY_PIDS[@]}"
 	RELAY_PIDS=()

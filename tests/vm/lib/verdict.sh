@@ -102,7 +102,7 @@ verdict_emulator() {
 
 # verdict_keep: puts the logs where they survive; in --out they are always wanted.
 verdict_keep() {
-	local to=$OPT_OUT runs=$TOP_DIR/build/vm old
+	local to=$OPT_OUT runs=$TOP_DIR/build/vm old log
 
 	if [[ -z $to ]]; then
 		to=$runs/failed-$(date +%Y%m%d-%H%M%S)-$$
@@ -113,9 +113,9 @@ verdict_keep() {
 			done
 	fi
 	cp "$RUN_DIR/console.log" "$to/console.log"
-	if [[ -s $RUN_DIR/emulator.log ]]; then
-		cp "$RUN_DIR/emulator.log" "$to/emulator.log"
-	fi
+	for log in emulator mokmanager; do
+		[[ ! -s $RUN_DIR/$log.log ]] || cp "$RUN_DIR/$log.log" "$to/"
+	done
 	KEPT=$to
 }
 
