@@ -357,6 +357,15 @@ struct mercury_range *mercury_ranges(u32 *count);
 /* System RAM as it is; at most `room`. Returns how many there are. */
 u32 mercury_ram(struct mercury_range *ranges, u32 room);
 
+/* --- ram.c: what a page of RAM holds ----------------------------------------------------------------- */
+
+/*
+ * Into `buffer`, PAGE_SIZE bytes; zeroes for a page that nobody is to touch, and for one that the kernel has
+ * taken out of its own reach: memfd_secret(2), a page that the hardware has given up on. False: of such a
+ * one older contents are not to be told either.
+ */
+bool mercury_ram_read(u64 address, void *buffer);
+
 /* --- calibrate.c: what the instructions of a switch cost here --------------------------------------- */
 
 /* A line for each: event, low, middle and high cycles. 0; -EBUSY not native, or VMX is owned by another. */

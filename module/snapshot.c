@@ -11,6 +11,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched/signal.h>
+#include <linux/security.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -359,6 +360,7 @@ static int read_page(u64 address, void *buffer, bool whole)
 {
 	const struct mercury_range *range;
 	const void *old;
+	bool is_open;
 	int error = over();
 
 	range = error ? NULL : range_of(address);
@@ -366,12 +368,10 @@ static int read_page(u64 address, void *buffer, bool whole)
 		return error ?: -ENODATA;
 	if (address >= snapshot.from && address < mercury_snapshot()->frontier)
 		return -ESPIPE;
-	/* A page that the hardware has given up on reads as zeroes. */
-	if (copy_from_kernel_nofault(buffer, __va(address), PAGE_SIZE))
-		memset(buffer, 0, PAGE_SIZE);
-	/* What it holds, then the list. */
+	is_open = mercury_ram_read(address, buffer);
+	/* What it holds, then the list. The VMM has kept a secret page's content as any other's. */
 	smp_rmb();
-	old = mercury_kept_find(address >> PAGE_SHIFT);
+	old = is_open ? mercury_kept_find(address >> PAGE_SHIFT) : NULL;
 	if (old)
 		memcpy(buffer, old, PAGE_SIZE);
 	error = over();
@@ -529,7 +529,8 @@ static int snapshot_open(struct inode *inode, struct file *file)
 	void *buffer;
 	int error = 0;
 
-	if (!capable(CAP_SYS_ADMIN))
+	/* All of memory, as there. */
+	if (!capable(CAP_SYS_ADMIN) || security_locked_down(LOCKDOWN_KCORE))
 		return -EPERM;
 	buffer = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	if (!buffer)

@@ -299,11 +299,8 @@ static const char *judge_ring1_by_cpuid(void)
 static int check_ring1(struct listener *l, const char *cpuinfo, bool is_loaded)
 {
 	struct question q = { .name = "ring-1", .judge = judge_ring1, .cpuinfo = cpuinfo };
-	char *lockdown = files_read("/sys/kernel/security/lockdown");
-	bool tells_nothing = lockdown && strstr(lockdown, "[confidentiality]");
 
-	free(lockdown);
-	if (tells_nothing && !is_loaded)
+	if (!is_loaded && files_confidential())
 		return tell(l, "ring-1", MERCURY_BAD, "boot with lockdown=integrity",
 			    "the kernel is locked down and does not tell where its symbols are");
 	ask_cpus(&q);

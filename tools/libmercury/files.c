@@ -92,6 +92,15 @@ int files_locked_down(void)
 	return modules ? 0 : -1;
 }
 
+bool files_confidential(void)
+{
+	char *text = files_read("/sys/kernel/security/lockdown");
+	bool confidential = text && strstr(text, "[confidentiality]");
+
+	free(text);
+	return confidential;
+}
+
 int files_write(const char *path, const char *text)
 {
 	int fd = open_below(path, O_WRONLY), error;

@@ -22,6 +22,8 @@ int files_open(const char *path, bool nonblocking);
 
 /* Whether the kernel loads signed modules only: 1 or 0, -1 where securityfs is not mounted. */
 int files_locked_down(void);
+/* So far that it keeps what it holds from root? Not where that cannot be told. */
+bool files_confidential(void);
 
 /* `text` in one write(). 0, or -1 with errno. */
 int files_write(const char *path, const char *text);

@@ -64,6 +64,9 @@ static int failed(struct snapshot *s, const char *what)
 	int number = errno;
 	size_t i;
 
+	if (number == EPERM && files_confidential())
+		return mercury_problem(s->problem, number, "boot with lockdown=integrity",
+				       "the kernel is locked down and keeps memory to itself");
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].number == number)
 			return mercury_problem(s->problem, number, known[i].next, "%s",

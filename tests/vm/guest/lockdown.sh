@@ -31,6 +31,13 @@ succeeds "every CPU is a guest" hv --expect virtual
 succeeds "state: debugfs may still be read" mercury state
 is "the P2M may not be asked any more" "$(lookup || echo refused)" refused
 succeeds "a snapshot is still taken" mercury snapshot --range 0x100000-0x200000 "$WORK/core"
+
+# Root can raise it, and nobody can lower it.
+echo confidentiality > $LOCKDOWN
+mercury snapshot --range 0x100000-0x200000 "$WORK/core2" 2> "$WORK/refused"
+is "a snapshot is not" $? 1
+like "it says why, and what to do" "$(cat "$WORK/refused")" \
+	"*locked down and keeps memory to itself*next: boot with lockdown=integrity*"
 succeeds "to native" mercury native
 succeeds "every CPU is native" hv --expect native
 

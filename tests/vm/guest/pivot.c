@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -35,6 +36,7 @@ static const char usage[] =
 	"       pivot run                     counts until it is killed; prints --range for each page\n"
 	"       pivot check FILE              the pages in the core FILE: is it of one instant?\n"
 	"       pivot dma DISK                a page that the disk writes to after the instant; wipes DISK\n"
+	"       pivot secret                  a page of memfd_secret(2), which is written to after the instant\n"
 	"       pivot cost                    cycles: of the stop; of a page's first write, and of the next\n"
 	"       pivot load                    cycles to write all words of 1,024 pages: before a snapshot, for the\n"
 	"                                     first time in one, and again\n"
@@ -388,6 +390,36 @@ static int dma(const char *path)
 	return 0;
 }
 
+/*
+ * A page that the kernel cannot read itself; but the VMM has kept its content. Exit status 3: the kernel
+ * has no such pages, or is not to have (before 6.5: secretmem.enable=1).
+ */
+static int secret(void)
+{
+	int memory = (int)syscall(SYS_memfd_secret, 0), fd;
+	uint64_t address[PAGES];
+	uint8_t seen[PAGE];
+	unsigned int i, told = 0;
+
+	if (memory < 0 && errno == ENOSYS)
+		return 3;
+	if (memory < 0 || ftruncate(memory, sizeof(*pages) * PAGES))
+		die("memfd_secret");
+	pages = mmap(NULL, sizeof(*pages) * PAGES, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+	if (pages == MAP_FAILED)
+		die("mmap");
+	memset(pages, 0x5a, sizeof(*pages) * PAGES);
+	locate(address);
+	fd = begin(address, false);
+	memset(pages, 0xa5, sizeof(*pages) * PAGES);
+	if (pread(fd, seen, PAGE, (off_t)address[0]) != PAGE)
+		die("reading");
+	for (i = 0; i < PAGE; i++)
+		told += seen[i] != 0;
+	printf("%u of %u secret bytes are told\n", told, PAGE);
+	return 0;
+}
+
 /* --- By a core file ----------------------------------------------------------------------------- */
 
 static void __attribute__((noreturn)) run(void)
@@ -451,6 +483,8 @@ int main(int argc, char **argv)
 	allocate();
 	if (argc == 3 && !strcmp(argv[1], "dma"))
 		return dma(argv[2]);
+	if (!strcmp(argv[1], "secret"))
+		return secret();
 	if (!strcmp(argv[1], "cost"))
 		return cost();
 	if (!strcmp(argv[1], "load"))

@@ -40,6 +40,9 @@ if [ "$disk" ]; then
 	is "a disk read tears a page" "$(pivot dma "$disk")" "2048 of 4096 bytes are newer than the instant"
 fi
 
+# The kernel keeps such pages from itself.
+is "a page of memfd_secret" "$(pivot secret)" "0 of 4096 secret bytes are told"
+
 # The command, from virtual and from native mode.
 pivot run > "$WORK/ranges" &
 counter=$!
