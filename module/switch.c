@@ -333,6 +333,8 @@ static int set_mode_locked(enum mercury_mode mode)
 		mercury_refuse("the machine stays native: %s", held);
 		return -EBUSY;
 	}
+	/* What the VMM has said before is none of this command's, which tell() may leave out. */
+	mercury_log_flush(true);
 	mercury_state_begin();
 	error = switch_all(mode);
 	trace_mercury_mode(mode, current_mode, count_virtual(), error, ktime_get_ns() - start);
