@@ -20,7 +20,7 @@
 static struct {
 	struct page **chunks; /* ascending                                                        */
 	u32 nr_chunks;
-	bool lent; /* the VMM has them                                                            */
+	bool lent; /* the VMM has them, or some of them                                           */
 } tables;
 
 static int by_address(const void *a, const void *b)
@@ -64,28 +64,24 @@ void mercury_tables_alloc(void)
 int mercury_tables_lend(void)
 {
 	unsigned int cpu = cpumask_first(cpu_online_mask);
+	u64 error = 0;
 	u32 i;
 
-	for (i = 0; i < tables.nr_chunks && !tables.lent; i++) {
-		u64 error =
-			mercury_call_on(cpu, MERCURY_CALL_LEND, page_to_phys(tables.chunks[i]), 0);
-
-		if (error)
-			return mercury_errno(error);
-	}
-	tables.lent |= tables.nr_chunks > 0;
-	return 0;
+	if (tables.lent)
+		return 0;
+	/* Before the first call: one that fails may have hidden its chunk, or taken tables from it. */
+	tables.lent = tables.nr_chunks > 0;
+	for (i = 0; i < tables.nr_chunks && !error; i++)
+		error = mercury_call_on(cpu, MERCURY_CALL_LEND, page_to_phys(tables.chunks[i]), 0);
+	return error ? mercury_errno(error) : 0;
 }
 
 bool mercury_tables_take_back(void)
 {
 	unsigned int cpu = cpumask_first(cpu_online_mask);
 
-	/* Some may be lent though not all could be. */
-	if (tables.nr_chunks && mercury_call_on(cpu, MERCURY_CALL_GIVE_BACK, 0, 0)) {
-		tables.lent = true;
+	if (tables.nr_chunks && mercury_call_on(cpu, MERCURY_CALL_GIVE_BACK, 0, 0))
 		return false;
-	}
 	tables.lent = false;
 	return tables.nr_chunks > 0;
 }

@@ -9,6 +9,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 
 parameters=$*
+TRACING=/sys/kernel/tracing
 cpus=$(nproc)
 cpu=$((cpus - 1))
 
@@ -17,10 +18,10 @@ alarms() {
 	dmesg -r | grep "^<2>.*mercury: vmm: " | grep -c -e "$1"
 }
 
-# begin
+# begin [PARAMETER...]
 begin() {
 	# shellcheck disable=SC2086 # words
-	succeeds "$name: the module loads" modprobe mercury-vmx verify=1 $parameters
+	succeeds "$name: the module loads" modprobe mercury-vmx verify=1 $parameters "$@"
 	backend=$(cat $CTL/backend)
 	succeeds "$name: to virtual" set_mode virtual
 	dmesg -c > /dev/null
@@ -126,6 +127,32 @@ in_snapshot() {
 	end
 }
 
+# kept: chunks of 2 MiB that pivot has allocated and nobody has freed since.
+kept() {
+	sed -n 's/.*pivot-.* mm_page_alloc: .*pfn=\(0x[0-9a-f]*\) .*/+ \1/p
+		s/.* mm_page_free: .*pfn=\(0x[0-9a-f]*\) .*/- \1/p' $TRACING/trace |
+		awk '$1 == "+" { kept[$2] } $1 == "-" { delete kept[$2] } END { for (pfn in kept) n++; print n + 0 }'
+}
+
+# A chunk is lent, and hidden already: other CPUs would not see what Linux writes there next.
+in_lend() {
+	name="memory lent"
+	mount -t tracefs tracefs $TRACING 2> /dev/null
+	begin snapshot_gib=0
+	vmmfault $cpu user next-lend > /dev/null
+	for event in alloc free; do
+		echo "order == 9" > $TRACING/events/kmem/mm_page_$event/filter
+		echo 1 > $TRACING/events/kmem/mm_page_$event/enable
+	done
+	is "$name: there is no snapshot" "$(pivot hold 2>&1 < /dev/null)" "pivot: START: Input/output error"
+	is "$name: it is kept" "$(kept)" 1
+	succeeds "$name: all CPUs are native within a moment" is_native_soon
+	refused
+	end
+	is "$name: then it is Linux's again" "$(kept)" 0
+	echo 0 > $TRACING/events/kmem/enable
+}
+
 # Commands that KVM has made to be refused by the hundred fill no log; the screen comes all the same.
 after_a_flood() {
 	name="after a flood"
@@ -167,5 +194,5 @@ done
 fails copy invalid-opcode "the VMM took exception 6, "
 in_vote
 in_leave
-[ "$backend" != vmx ] || { in_snapshot; at_once; after_a_flood; }
+[ "$backend" != vmx ] || { in_snapshot; in_lend; at_once; after_a_flood; }
 finish

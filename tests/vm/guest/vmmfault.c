@@ -28,9 +28,9 @@
 #define FAULT_PORT 0x2640u
 
 static const char *const actions[] = {
-	"invalid-opcode", "general-protection", "page-fault",    "stack-overflow",
-	"resume-fails",   "entry-fails",        "misconfigured", "next-vote",
-	"next-leave",     "every-vmread",       "rdtsc-exits",   "every-sldt",
+	"invalid-opcode", "general-protection", "page-fault", "stack-overflow", "resume-fails",
+	"entry-fails",    "misconfigured",      "next-vote",  "next-leave",     "every-vmread",
+	"rdtsc-exits",    "every-sldt",         "next-lend",
 };
 #define ACTIONS (sizeof(actions) / sizeof(actions[0]))
 
@@ -39,7 +39,7 @@ static const char usage[] =
 	"  Executes on CPU what has the VMM do ACTION; copy: in user space, and at once has the kernel copy\n"
 	"  from there, of which it waits for one page until the machine is native.\n"
 	"  invalid-opcode general-protection page-fault stack-overflow resume-fails entry-fails\n"
-	"  misconfigured next-vote next-leave every-vmread rdtsc-exits every-sldt\n"
+	"  misconfigured next-vote next-leave every-vmread rdtsc-exits every-sldt next-lend\n"
 	"  Exit status: 0 if it came back with all its registers, 1 if not, 2: bad arguments.\n";
 
 static void __attribute__((noreturn)) fail_usage(void)

@@ -3,8 +3,8 @@
 ; A VMM that fails on request: a guest's CPUID of leaf FAULT_LEAF brings about in the VMM what ECX says
 ; (tests/vm/guest/vmmfault.c has the names). In ring 1, where CPUID does not trap, it is the kernel's RDMSR
 ; of FAULT_MSR plus that number, and user space's IN from FAULT_PORT plus that number. At once, in the
-; middle of that exit or trap; or, for the armed ones, the next time that the instruction comes. Stands
-; before some functions of arch/x86/insn.h and ring1/port.h, by the linker's --wrap.
+; middle of that exit or trap; or, for the armed ones, the next time that the instruction, or the function, comes. Stands
+; before some functions of arch/x86/insn.h, ring1/port.h and mercury/pool.h, by the linker's --wrap.
 
 bits 64
 default rel
@@ -13,7 +13,7 @@ default rel
 %define FAULT_LEAF 0x26415543
 %define CR0_PG_BIT 31
 %define RDTSC_EXITING_BIT 12
-%define ACTIONS 12
+%define ACTIONS 13
 %define FAULT_MSR 0x26415500
 %define FAULT_PORT 0x2640
 
@@ -22,6 +22,7 @@ extern __real_insn_rdmsr_safe
 extern __real_insn_in
 extern __real_insn_sldt
 extern __real_insn_str
+extern __real_pool_lend
 extern __real_insn_ltr
 extern __real_insn_vmread
 extern insn_vmwrite
@@ -111,6 +112,11 @@ FUNCTION insn_sldt
 	je	__real_insn_sldt
 	ud2
 
+FUNCTION pool_lend
+	TAKE_ARMED 12
+	jz	__real_pool_lend
+	ud2
+
 section .rodata
 align 4
 table:
@@ -126,6 +132,7 @@ table:
 	dd	arm - table			; 9: every VMREAD
 	dd	rdtsc_exits - table		; 10: RDTSC exits, and nobody answers
 	dd	arm - table			; 11: every SLDT
+	dd	arm - table			; 12: the next chunk that is lent, hidden by then
 %if ($ - table) / 4 != ACTIONS
 %error "the table has as many rows as there are actions"
 %endif
