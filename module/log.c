@@ -71,8 +71,6 @@ static void flush(bool all)
 	/* What is written up to the head is seen after it; pairs with src/console.c's release. */
 	u64 head = smp_load_acquire(&shared->log_head);
 
-	if (head < log_read)
-		log_read = 0;
 	if (head - log_read > MERCURY_LOG_SIZE) {
 		pr_notice_ratelimited("vmm: %llu bytes of log were lost: see what is left\n",
 				      head - log_read - MERCURY_LOG_SIZE);
@@ -86,6 +84,11 @@ void mercury_log_flush(bool all)
 	mutex_lock(&log_mutex);
 	flush(all);
 	mutex_unlock(&log_mutex);
+}
+
+void mercury_log_forget(void)
+{
+	log_read = 0;
 }
 
 /* Whoever holds the mutex does not go on any more; at worst a line comes twice. */

@@ -245,6 +245,9 @@ extern bool mercury_verify;
 void mercury_log_flush(bool all);
 void mercury_log_flush_on_panic(void);
 
+/* The next ring is read from its beginning: this one goes. */
+void mercury_log_forget(void);
+
 /*
  * May this sentence be told now? Ten times in five seconds, as the kernel limits its own. Under the switch
  * mutex.

@@ -384,6 +384,7 @@ void mercury_window_free(void)
 	kfree(window.cpus);
 	kvfree(window.extents);
 	memset(&window, 0, sizeof(window));
+	mercury_log_forget();
 }
 
 struct mercury_shared *mercury_shared(void)
