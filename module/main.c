@@ -149,16 +149,38 @@ static int __init start_backend(void)
 	return 0;
 }
 
+/*
+ * /proc/mercury comes last: who sleeps in its poll() is not taken out by remove_proc_entry(), and a module
+ * whose init fails goes whoever holds it. The device is there before a mode can be written.
+ */
 static int start_files(void)
 {
-	int error = mercury_proc_start();
+	int error = usable ? mercury_snapshot_start() : 0;
 
 	if (error)
 		return error;
 	error = mercury_sysctl_start();
 	if (error)
-		mercury_proc_stop();
+		goto stop_snapshot;
+	error = mercury_proc_start();
+	if (error)
+		goto stop_sysctl;
+	return 0;
+
+stop_sysctl:
+	mercury_sysctl_stop();
+stop_snapshot:
+	if (usable)
+		mercury_snapshot_stop();
 	return error;
+}
+
+static void stop_files(void)
+{
+	mercury_proc_stop();
+	mercury_sysctl_stop();
+	if (usable)
+		mercury_snapshot_stop();
 }
 
 static int __init mercury_init(void)
@@ -175,29 +197,17 @@ static int __init mercury_init(void)
 		stop_vmm();
 		return error;
 	}
-	if (usable) {
-		error = mercury_snapshot_start();
-		if (error) {
-			mercury_sysctl_stop();
-			mercury_proc_stop();
-			stop_vmm();
-			return error;
-		}
-		mercury_debugfs_start();
-	}
-	if (usable)
-		pr_info("loaded, backend %s; sysctl mercury.mode=virtual to switch\n",
-			mercury_backend());
+	if (!usable)
+		return 0;
+	mercury_debugfs_start();
+	pr_info("loaded, backend %s; sysctl mercury.mode=virtual to switch\n", mercury_backend());
 	return 0;
 }
 
 static void __exit mercury_exit(void)
 {
 	mercury_debugfs_stop();
-	if (usable)
-		mercury_snapshot_stop();
-	mercury_sysctl_stop();
-	mercury_proc_stop();
+	stop_files();
 	stop_vmm();
 }
 

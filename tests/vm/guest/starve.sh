@@ -8,6 +8,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 
 STARVE=/proc/mercury-starve
+loads=0
 
 # given_back: of everything as much as was taken.
 given_back() {
@@ -17,16 +18,20 @@ given_back() {
 	done < $STARVE
 }
 
-# requests: sets failed and last.
+# requests: sets failed and last; and files: how often /proc/mercury has been there.
 requests() {
-	while read -r what _ _ failed _ last; do
-		[ "$what" != requests ] || return 0
+	while read -r what _ count failed _ last; do
+		case $what in
+		proc) files=$count ;;
+		requests) return 0 ;;
+		esac
 	done < $STARVE
 	why="$why; $STARVE does not say"
 }
 
 # loaded: it has to work without what failed.
 loaded() {
+	loads=$((loads + 1))
 	case $last in
 	pages | debugfs) ;;
 	*) why="$why; it loads without $last" ;;
@@ -40,6 +45,8 @@ loaded() {
 refused() {
 	grep -q "Cannot allocate memory" "$WORK/error" || why="$why; $(cat "$WORK/error")"
 	[ ! -e $PROC ] && [ ! -e $CTL ] || why="$why; its files are there"
+	# Whoever slept in its poll() would be left in freed memory.
+	[ "$files" = $loads ] || why="$why; $PROC was there before the module was"
 	outcome="ENOMEM"
 }
 
