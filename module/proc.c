@@ -50,11 +50,12 @@ static void show_unknown(struct seq_file *m, unsigned int cpu)
 
 	if (!s->unknown_rip)
 		return;
-	seq_printf(m, "unknown cpu%u: vector %u, bytes %15ph", cpu, s->unknown_vector,
-		   s->unknown_bytes);
+	seq_printf(m, "unknown cpu%u: vector %u, ", cpu, s->unknown_vector);
+	/* Code holds addresses, too. */
 	if (mercury_may_see(m))
-		seq_printf(m, " at %pS", (void *)s->unknown_rip);
-	seq_puts(m, "\n");
+		seq_printf(m, "bytes %15ph at %pS\n", s->unknown_bytes, (void *)s->unknown_rip);
+	else
+		seq_puts(m, "the rest is shown to root only\n");
 }
 
 static void show_memory(struct seq_file *m)

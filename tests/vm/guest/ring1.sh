@@ -117,6 +117,9 @@ unknown() {
 	is "VMXOFF is undefined, as natively" "$(cat /proc/mercury-view)" "cpu0 vmxoff: exception 6, 0"
 	like "it is shown with its bytes" "$(field "unknown cpu0")" \
 		"vector 6, bytes 0f 01 c4 * at *mercury_view*"
+	echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >> /etc/passwd
+	is "but not to everybody" "$(su -s /bin/sh nobody -c "grep '^unknown cpu0' $PROC")" \
+		"unknown cpu0: vector 6, the rest is shown to root only"
 	like "and counted, once" "$(field "traps cpu0")" "*, unknown 1"
 	succeeds "it goes" rmmod mercury_view
 }
