@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* sysctl mercury.mode, mercury.backend, mercury.status. */
 #include <linux/cpu.h>
+#include <linux/irqflags.h>
+#include <linux/smp.h>
 #include <linux/sysctl.h>
+#include <asm/processor-flags.h>
+#include <asm/special_insns.h>
 
 #include "compat/compat.h"
 #include "mercury.h"
@@ -56,33 +60,42 @@ static bool is_virtual(unsigned int cpu)
 	return READ_ONCE(mercury_cpu_shared(cpu)->is_virtual);
 }
 
-static bool is_owned(unsigned int cpu)
+/* What was owned by another when it was to be prepared is no failure: the next vote prepares it. */
+static bool has_failed(unsigned int cpu)
 {
-	return READ_ONCE(mercury_cpu_shared(cpu)->is_owned);
+	const struct mercury_cpu_shared *shared = mercury_cpu_shared(cpu);
+
+	return !READ_ONCE(shared->is_warm) && !READ_ONCE(shared->is_owned);
 }
 
-static bool is_cold(unsigned int cpu)
+/* Now, on this CPU: KVM takes VMX on all. The others are not interrupted for whoever reads a file. */
+static bool is_owned_here(void)
 {
-	return !READ_ONCE(mercury_cpu_shared(cpu)->is_warm);
+	unsigned long flags;
+	bool owned;
+
+	local_irq_save(flags);
+	owned = !is_virtual(smp_processor_id()) && __read_cr4() & X86_CR4_VMXE;
+	local_irq_restore(flags);
+	return owned;
 }
 
 /* Under the hotplug lock. */
 static void describe(char *text, size_t size)
 {
-	unsigned int online = num_online_cpus(), owned = count_cpus(is_owned);
+	unsigned int online = num_online_cpus();
 	const char *nature = mercury_chosen()->nature;
 
 	if (mercury_mode() == MERCURY_VIRTUAL)
 		scnprintf(text, size, "virtual on %u of %u CPUs%s%s", count_cpus(is_virtual),
 			  online, nature ? ", " : "", nature ?: "");
-	else if (owned)
+	else if (is_owned_here())
 		scnprintf(text, size,
-			  "native, cold: VMX owned by another on %u of %u CPUs (kvm_intel?); unload it before you switch",
-			  owned, online);
-	else if (count_cpus(is_cold))
+			  "native, VMX owned by another (kvm_intel?); unload it before you switch");
+	else if (count_cpus(has_failed))
 		scnprintf(text, size,
 			  "native, %u of %u CPUs could not be prepared; see the kernel log for why",
-			  count_cpus(is_cold), online);
+			  count_cpus(has_failed), online);
 	else if (nature)
 		scnprintf(text, size, "native, ready on %u CPUs, %s", online, nature);
 	else
