@@ -38,13 +38,19 @@ DEFINE_SHOW_ATTRIBUTE(calibrate);
 
 /* --- The P2M ------------------------------------------------------------------------------------ */
 
-static bool look_up(u64 frame, struct mercury_page *page)
+/* Else why there is no answer is shown. */
+static bool look_up(struct seq_file *m, u64 frame, struct mercury_page *page)
 {
 	unsigned int cpu = get_cpu();
 	u64 error = mercury_call_on(cpu, MERCURY_CALL_LOOKUP, frame, 0);
 
 	*page = mercury_cpu_shared(cpu)->page;
 	put_cpu();
+	if (error == MERCURY_E_UNSUPPORTED)
+		seq_puts(m,
+			 "there is no P2M: the CPU has no EPT, or ept=off; load the module with ept=auto\n");
+	else if (error)
+		seq_printf(m, "no answer: %s\n", mercury_error_text(error));
 	return !error;
 }
 
@@ -81,11 +87,8 @@ static int p2m_show(struct seq_file *m, void *unused)
 
 	for (frame = 0; frame < top; frame = behind(frame, &page)) {
 		cond_resched();
-		if (!look_up(frame, &page)) {
-			seq_puts(m,
-				 "there is no P2M: the CPU has no EPT, or ept=off; load the module with ept=auto\n");
+		if (!look_up(m, frame, &page))
 			return 0;
-		}
 		if (run.mapped && goes_on(&run, first, &page, frame))
 			continue;
 		if (run.mapped)
@@ -106,11 +109,8 @@ static int show_lookup(struct seq_file *m, void *unused)
 	u64 address = READ_ONCE(asked_address), frame = address >> PAGE_SHIFT;
 	struct mercury_page page;
 
-	if (!look_up(frame, &page)) {
-		seq_puts(m,
-			 "there is no P2M: the CPU has no EPT, or ept=off; load the module with ept=auto\n");
+	if (!look_up(m, frame, &page))
 		return 0;
-	}
 	seq_puts(m, "p2m ");
 	if (page.mapped)
 		show_page(m, frame, frame + 1, &page);

@@ -84,35 +84,61 @@ static void stop_here(void *unused)
 	struct pt_regs own;
 
 	here(&own);
-	s->error = mercury_call(MERCURY_CALL_FREEZE, 0, 0);
+	s->error = mercury_cpu_shared(smp_processor_id())->is_virtual ?
+			   mercury_call(MERCURY_CALL_FREEZE, 0, 0) :
+			   MERCURY_E_FORCED;
 	copy_registers(s->regs, interrupted() ?: &own);
 	s->pid = current->pid;
 	s->was_there = true;
 }
 
-static bool all_stopped(const struct cpumask *silent)
+/* Which of two CPUs' errors is the reason: that the VMM has failed before is none beside how it fails now. */
+static unsigned int weight(u64 error)
 {
+	switch (error) {
+	case MERCURY_E_OK:
+		return 0;
+	case MERCURY_E_LATE:
+		return 1;
+	case MERCURY_E_BROKEN:
+		return 2;
+	default:
+		return 3;
+	}
+}
+
+/* The error of all, and of `*which`. E_LATE: the next attempt may succeed; any other will stay. */
+static u64 outcome(const struct cpumask *silent, unsigned int *which)
+{
+	u64 result = MERCURY_E_OK;
 	unsigned int cpu;
 
-	for_each_online_cpu(cpu)
-		if (cpumask_test_cpu(cpu, silent) || per_cpu(stops, cpu).error)
-			return false;
-	return true;
+	for_each_online_cpu(cpu) {
+		u64 error = cpumask_test_cpu(cpu, silent) ? MERCURY_E_LATE :
+							    per_cpu(stops, cpu).error;
+
+		if (weight(error) <= weight(result))
+			continue;
+		result = error;
+		*which = cpu;
+	}
+	return result;
 }
 
 /* Once all have stopped it has begun, though the pools may be full already: a reader is told then. */
-static bool try_once(struct mercury_snapshot *m)
+static u64 try_once(struct mercury_snapshot *m, unsigned int *which)
 {
 	static struct cpumask silent;
+	u64 error;
 
 	m->arrived = 0;
 	/* After the parameters. */
 	smp_store_release(&m->phase, MERCURY_SNAPSHOT_GATHERS);
 	mercury_each_cpu(stop_here, &silent);
-	if (all_stopped(&silent))
-		return true;
-	WRITE_ONCE(m->phase, MERCURY_SNAPSHOT_NONE);
-	return false;
+	error = outcome(&silent, which);
+	if (error)
+		WRITE_ONCE(m->phase, MERCURY_SNAPSHOT_NONE);
+	return error;
 }
 
 static void wait_before(unsigned int attempt)
@@ -126,14 +152,20 @@ int mercury_stop_all(u32 attempts, u32 *retries)
 {
 	struct mercury_snapshot *m = mercury_snapshot();
 	unsigned int cpu;
+	u64 error;
 
 	for_each_possible_cpu(cpu)
 		per_cpu(stops, cpu).was_there = false;
 	m->bound = (u64)tsc_khz * BOUND_US / 1000;
 	m->cpus = num_online_cpus();
 	for (*retries = 0; *retries < attempts; ++*retries) {
-		if (try_once(m))
+		error = try_once(m, &cpu);
+		if (!error)
 			return 0;
+		if (error != MERCURY_E_LATE) {
+			mercury_refuse("snapshot: CPU %u: %s", cpu, mercury_cpu_text(cpu, error));
+			return mercury_errno(error);
+		}
 		wait_before(*retries);
 	}
 	mercury_refuse("snapshot: the CPUs did not all stop within %u us in %u attempts; try again",

@@ -73,7 +73,10 @@ int mercury_tables_lend(void)
 	tables.lent = tables.nr_chunks > 0;
 	for (i = 0; i < tables.nr_chunks && !error; i++)
 		error = mercury_call_on(cpu, MERCURY_CALL_LEND, page_to_phys(tables.chunks[i]), 0);
-	return error ? mercury_errno(error) : 0;
+	if (!error)
+		return 0;
+	mercury_refuse("snapshot: CPU %u: %s", cpu, mercury_cpu_text(cpu, error));
+	return mercury_errno(error);
 }
 
 bool mercury_tables_take_back(void)

@@ -12,7 +12,9 @@
  *			the pool is full, the snapshot is over; ECANCELED: it was ended, since the mode
  *			changes or the module goes; EIO: the VMM failed, or a CPU went native
  *			by itself
- *	STATS		any time
+ *	STATS		counts, also when it is over
+ *
+ * RANGES, CPU and STATS give ENODATA before START has succeeded.
  */
 #ifndef UAPI_MERCURY_SNAPSHOT_H
 #define UAPI_MERCURY_SNAPSHOT_H

@@ -10,6 +10,7 @@ set -u
 
 parameters=$*
 TRACING=/sys/kernel/tracing
+DEBUG=/sys/kernel/debug
 cpus=$(nproc)
 cpu=$((cpus - 1))
 
@@ -127,6 +128,22 @@ in_snapshot() {
 	end
 }
 
+# begins_not: a snapshot, since the VMM fails, which is no matter of trying again.
+begins_not() {
+	is "$name: there is no snapshot" "$(pivot hold 2>&1 < /dev/null)" "pivot: START: Input/output error"
+	like "$name: nor is anything looked up" "$(cat $DEBUG/mercury/p2m)" "no answer: the VMM has failed before*"
+}
+
+in_stop() {
+	name="a stop for a snapshot"
+	begin
+	vmmfault $cpu user next-stop > /dev/null
+	begins_not
+	succeeds "$name: all CPUs are native within a moment" is_native_soon
+	refused
+	end
+}
+
 # kept: chunks of 2 MiB that pivot has allocated and nobody has freed since.
 kept() {
 	sed -n 's/.*pivot-.* mm_page_alloc: .*pfn=\(0x[0-9a-f]*\) .*/+ \1/p
@@ -137,14 +154,13 @@ kept() {
 # A chunk is lent, and hidden already: other CPUs would not see what Linux writes there next.
 in_lend() {
 	name="memory lent"
-	mount -t tracefs tracefs $TRACING 2> /dev/null
 	begin snapshot_gib=0
 	vmmfault $cpu user next-lend > /dev/null
 	for event in alloc free; do
 		echo "order == 9" > $TRACING/events/kmem/mm_page_$event/filter
 		echo 1 > $TRACING/events/kmem/mm_page_$event/enable
 	done
-	is "$name: there is no snapshot" "$(pivot hold 2>&1 < /dev/null)" "pivot: START: Input/output error"
+	begins_not
 	is "$name: it is kept" "$(kept)" 1
 	succeeds "$name: all CPUs are native within a moment" is_native_soon
 	refused
@@ -179,6 +195,8 @@ $(alarms "rax [0-9a-f]* rbx") $(alarms "r12 [0-9a-f]* r13")" "1 1 1 1"
 	succeeds "$name: the module goes" rmmod mercury_vmx
 }
 
+mount -t tracefs tracefs $TRACING 2> /dev/null
+[ -d $DEBUG/sched ] || mount -t debugfs debugfs $DEBUG
 modprobe -a cpuid msr
 for where in user kernel; do
 	fails $where invalid-opcode "the VMM took exception 6, "
@@ -194,5 +212,5 @@ done
 fails copy invalid-opcode "the VMM took exception 6, "
 in_vote
 in_leave
-[ "$backend" != vmx ] || { in_snapshot; in_lend; at_once; after_a_flood; }
+[ "$backend" != vmx ] || { in_snapshot; in_lend; in_stop; at_once; after_a_flood; }
 finish

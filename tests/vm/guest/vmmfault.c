@@ -30,7 +30,7 @@
 static const char *const actions[] = {
 	"invalid-opcode", "general-protection", "page-fault", "stack-overflow", "resume-fails",
 	"entry-fails",    "misconfigured",      "next-vote",  "next-leave",     "every-vmread",
-	"rdtsc-exits",    "every-sldt",         "next-lend",
+	"rdtsc-exits",    "every-sldt",         "next-lend",  "next-stop",
 };
 #define ACTIONS (sizeof(actions) / sizeof(actions[0]))
 
@@ -40,6 +40,7 @@ static const char usage[] =
 	"  from there, of which it waits for one page until the machine is native.\n"
 	"  invalid-opcode general-protection page-fault stack-overflow resume-fails entry-fails\n"
 	"  misconfigured next-vote next-leave every-vmread rdtsc-exits every-sldt next-lend\n"
+	"  next-stop\n"
 	"  Exit status: 0 if it came back with all its registers, 1 if not, 2: bad arguments.\n";
 
 static void __attribute__((noreturn)) fail_usage(void)

@@ -4,7 +4,7 @@
 ; (tests/vm/guest/vmmfault.c has the names). In ring 1, where CPUID does not trap, it is the kernel's RDMSR
 ; of FAULT_MSR plus that number, and user space's IN from FAULT_PORT plus that number. At once, in the
 ; middle of that exit or trap; or, for the armed ones, the next time that the instruction, or the function, comes. Stands
-; before some functions of arch/x86/insn.h, ring1/port.h and mercury/pool.h, by the linker's --wrap.
+; before some functions of arch/x86/insn.h, ring1/port.h and mercury/, by the linker's --wrap.
 
 bits 64
 default rel
@@ -13,7 +13,7 @@ default rel
 %define FAULT_LEAF 0x26415543
 %define CR0_PG_BIT 31
 %define RDTSC_EXITING_BIT 12
-%define ACTIONS 13
+%define ACTIONS 14
 %define FAULT_MSR 0x26415500
 %define FAULT_PORT 0x2640
 
@@ -23,6 +23,7 @@ extern __real_insn_in
 extern __real_insn_sldt
 extern __real_insn_str
 extern __real_pool_lend
+extern __real_snapshot_stop
 extern __real_insn_ltr
 extern __real_insn_vmread
 extern insn_vmwrite
@@ -117,6 +118,11 @@ FUNCTION pool_lend
 	jz	__real_pool_lend
 	ud2
 
+FUNCTION snapshot_stop
+	TAKE_ARMED 13
+	jz	__real_snapshot_stop
+	ud2
+
 section .rodata
 align 4
 table:
@@ -133,6 +139,7 @@ table:
 	dd	rdtsc_exits - table		; 10: RDTSC exits, and nobody answers
 	dd	arm - table			; 11: every SLDT
 	dd	arm - table			; 12: the next chunk that is lent, hidden by then
+	dd	arm - table			; 13: the next CPU that stops for a snapshot
 %if ($ - table) / 4 != ACTIONS
 %error "the table has as many rows as there are actions"
 %endif
