@@ -25,6 +25,9 @@ ldconfig
 everything > /packages/before
 cd /packages/tree || exit 2
 
+is "for a kernel with kCFI it is not made, which says why" \
+	"$(make -s module KDIR="/lib/modules/$release/build" CONFIG_CFI_CLANG=y 2>&1 | grep -o "kernel is built with kCFI")" \
+	"kernel is built with kCFI"
 ok "make" make -s -j2 KDIR="/lib/modules/$release/build"
 ok "make install" make -s install KDIR="/lib/modules/$release/build"
 cd / || exit 2
