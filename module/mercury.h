@@ -42,6 +42,9 @@ struct mercury_backend {
 	int (*start)(void);
 	void (*stop)(void);
 
+	/* All CPUs native, virtual mode is asked for; without the hotplug lock. NULL: nothing. */
+	void (*prepare)(void);
+
 	/* Before the first CPU is virtual, and after the last; the second may come without the first. */
 	int (*open)(void);
 	void (*close)(void);

@@ -83,6 +83,11 @@ static int take_down(pgd_t *pgd)
 	return 0;
 }
 
+static void ring1_prepare(void)
+{
+	mercury_sites_load(&symbols);
+}
+
 static int ring1_open(void)
 {
 	int error = all_roots(is_free);
@@ -93,7 +98,6 @@ static int ring1_open(void)
 		return error;
 	}
 	is_hung = true;
-	mercury_sites_load(&symbols);
 	return all_roots(hang);
 }
 
@@ -225,6 +229,7 @@ const struct mercury_backend mercury_ring1 = {
 	.flags_shown = X86_EFLAGS_IOPL,
 	.start = ring1_start,
 	.stop = ring1_stop,
+	.prepare = ring1_prepare,
 	.open = ring1_open,
 	.close = ring1_close,
 	.call = mercury_gate_ring1,

@@ -230,8 +230,8 @@ static const char *make_patches(void)
 			continue;
 		make_patch(p, &table.sites[i]);
 		error = mercury_hold(&table.holds, table.symbols, p->at, p->length);
-		if (error && error != -EBUSY)
-			return "kprobes are being set; switch again";
+		if (error == -ENOMEM)
+			return "there was no memory for the table of sites: switch again";
 		p->is_probed = error;
 		table.nr_patches++;
 	}

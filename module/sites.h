@@ -15,7 +15,10 @@ extern const u8 *mercury_page_fault_entered;
 struct mercury_symbols;
 struct seq_file;
 
-/* Process context, native: read this kernel's table, unless it is read; there may be none. */
+/*
+ * Process context, native, without the hotplug lock: whoever holds the kernel's mutex of kprobes may wait for
+ * that. Read this kernel's table, unless it is read; there may be none.
+ */
 void mercury_sites_load(const struct mercury_symbols *symbols);
 void mercury_sites_free(void);
 
@@ -57,7 +60,7 @@ struct mercury_hold;
 
 /*
  * From now on no kprobe is set on these `n` bytes nor where its jump would reach them: a kprobe keeps a copy
- * of what it finds, which would be ours. -EBUSY: there is one already; -ENOMEM; -EAGAIN: the kernel is at it.
+ * of what it finds, which would be ours. -EBUSY: there is one already; -ENOMEM. Both without the hotplug lock.
  */
 int mercury_hold(struct mercury_hold **hold, const struct mercury_symbols *symbols, u8 *at,
 		 size_t n);

@@ -4,7 +4,6 @@
  * that it finds, and executes that for as long as it lives. So these places are on the kernel's own list of
  * those that cannot be probed, from when the table is read until the module goes.
  */
-#include <linux/delay.h>
 #include <linux/kprobes.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
@@ -16,28 +15,10 @@
 /* The jump of an optimised kprobe covers its own instruction and what begins in the 4 bytes behind. */
 #define JUMP_REACH 4
 
-#define TRIES 100
-
 struct mercury_hold {
 	struct mercury_hold *next;
 	struct kprobe_blacklist_entry entry;
 };
-
-/*
- * Whoever holds the kernel's mutex may wait for the hotplug lock, which we have; so it is not waited for
- * without end.
- */
-static bool lock(struct mutex *mutex)
-{
-	unsigned int i;
-
-	for (i = 0; i < TRIES; i++) {
-		if (mutex_trylock(mutex))
-			return true;
-		usleep_range(500, 2000);
-	}
-	return false;
-}
 
 static bool is_probed(const struct mercury_symbols *symbols, u8 *from, u8 *to)
 {
@@ -63,10 +44,7 @@ int mercury_hold(struct mercury_hold **list, const struct mercury_symbols *symbo
 	hold = kzalloc(sizeof(*hold), GFP_KERNEL);
 	if (!hold)
 		return -ENOMEM;
-	if (!lock(symbols->kprobe_mutex)) {
-		kfree(hold);
-		return -EAGAIN;
-	}
+	mutex_lock(symbols->kprobe_mutex);
 	if (is_probed(symbols, from, at + n)) {
 		error = -EBUSY;
 	} else {

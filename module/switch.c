@@ -273,6 +273,8 @@ static int switch_all(enum mercury_mode mode)
 	unsigned int is_virtual;
 	int error = 0;
 
+	if (mode == MERCURY_VIRTUAL && current_mode == MERCURY_NATIVE && mercury_chosen()->prepare)
+		mercury_chosen()->prepare();
 	cpus_read_lock();
 	wanted_mode = mode;
 	is_virtual = count_virtual();
