@@ -8,7 +8,6 @@
  */
 #include <linux/atomic.h>
 #include <linux/crc32.h>
-#include <linux/elf.h>
 #include <linux/firmware.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
@@ -85,44 +84,16 @@ static const struct mercury_site *site_of(enum mercury_site_kind kind)
 	return NULL;
 }
 
-static bool is_this_kernel(const u8 *build_id)
-{
-	const u8 *at = table.symbols->__start_notes, *end = table.symbols->__stop_notes;
-
-	while (at && at + sizeof(struct elf64_note) <= end) {
-		const struct elf64_note *note = (const struct elf64_note *)at;
-		const u8 *name = at + sizeof(*note);
-		const u8 *description = name + ALIGN(note->n_namesz, 4);
-
-		if (note->n_type == 3 && note->n_namesz == sizeof("GNU") &&
-		    !memcmp(name, "GNU", sizeof("GNU")) && note->n_descsz == MERCURY_SITES_BUILD_ID)
-			return !memcmp(description, build_id, MERCURY_SITES_BUILD_ID);
-		at = description + ALIGN(note->n_descsz, 4);
-	}
-	return false;
-}
-
-/* Why the file is no table of this kernel's; or NULL. */
+/* Why the file is no table of this kernel's, or the kernel not as it was; or NULL. */
 static const char *open_table(const struct firmware *file)
 {
 	const struct mercury_sites *header = (const struct mercury_sites *)file->data;
-	u32 i;
+	const char *why = mercury_sites_check(file->data, file->size, table.symbols);
 
-	if (file->size < sizeof(*header) || header->magic != MERCURY_SITES_MAGIC ||
-	    header->count > MERCURY_SITES_MAX ||
-	    file->size != sizeof(*header) + header->count * sizeof(struct mercury_site))
-		return "the table of sites is damaged: make it anew by mercury-sites";
-	if (!is_this_kernel(header->build_id))
-		return "the table of sites is another kernel's: make it anew by mercury-sites";
+	if (why)
+		return why;
 	table.sites = (const struct mercury_site *)(header + 1);
 	table.count = header->count;
-	for (i = 0; i < table.count; i++)
-		if (table.sites[i].kind >= MERCURY_SITE_KINDS ||
-		    table.sites[i].length > MERCURY_SITE_BYTES)
-			return "the table of sites has a kind that this module does not know: make it anew by mercury-sites";
-	for (i = MERCURY_SITE_USER_ENTRY; i <= MERCURY_SITE_PCID_FLUSH; i++)
-		if (!site_of(i))
-			return "the table of sites lacks one: make it anew by mercury-sites";
 	if (mercury_cave_end - mercury_cave > MERCURY_CAVE_BYTES ||
 	    site_of(MERCURY_SITE_CAVE)->target !=
 		    ~crc32_le(~0, text(site_of(MERCURY_SITE_CAVE)->offset), MERCURY_CAVE_BYTES))
@@ -289,7 +260,8 @@ static const char *load(void)
 	const u8 *page_fault;
 	const char *why;
 
-	if (!table.symbols->text_mutex || !table.symbols->_text || !table.symbols->__start_notes)
+	if (!table.symbols->text_mutex || !table.symbols->_text || !table.symbols->_etext ||
+	    !table.symbols->__start_notes)
 		return "the kernel does not tell where its code is: boot one with CONFIG_KALLSYMS_ALL";
 	if (boot_cpu_has(X86_FEATURE_KERNEL_IBRS))
 		return "the kernel writes IA32_SPEC_CTRL at each entry: boot with another spectre_v2= than ibrs, if the CPU is safe so";

@@ -46,6 +46,12 @@ u64 mercury_sites_hidden_cr4(void);
 /* What is patched, or why nothing is. */
 void mercury_sites_show(struct seq_file *m);
 
+/* --- sites_table.c -------------------------------------------------------------------------------- */
+
+/* Why these bytes are no table of this kernel's, each of whose sites is in the kernel's code; or NULL. */
+const char *mercury_sites_check(const void *table, size_t size,
+				const struct mercury_symbols *symbols);
+
 /* --- sites_vectors.c ------------------------------------------------------------------------------ */
 
 /*

@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-#define MERCURY_SITES_MAGIC 0x5345544953524d02ULL
+#define MERCURY_SITES_MAGIC 0x5345544953524d03ULL
 #define MERCURY_SITES_BUILD_ID 20
 #define MERCURY_SITE_BYTES 12
 #define MERCURY_SITES_MAX 4096
@@ -36,6 +36,9 @@ enum mercury_site_kind {
 /* Of the entry code that is mapped in user space too, and never runs: the cave. */
 #define MERCURY_CAVE_BYTES 67
 
+/* The longer of its two forms. */
+#define MERCURY_PCID_FLUSH_BYTES 10
+
 struct mercury_site {
 	__u32 offset; /* from the first byte of .text                                             */
 	__u32 target; /* where it goes on, likewise; or 0                                         */
@@ -45,11 +48,11 @@ struct mercury_site {
 	__u8 pad[2];
 };
 
-/* struct mercury_site follow, ascending. */
+/* struct mercury_site follow, ascending, none in another. */
 struct mercury_sites {
 	__u64 magic;
 	__u32 count;
-	__u32 reserved;
+	__u32 crc; /* CRC-32 of all that follows this                                            */
 	__u8 build_id[MERCURY_SITES_BUILD_ID]; /* of the kernel, from its ELF note                */
 	__u8 pad[4];
 };

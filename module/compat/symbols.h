@@ -24,6 +24,7 @@ typedef int (*mercury_stop_machine_fn)(cpu_stop_fn_t function, void *data,
 	S(stop_machine_cpuslocked, mercury_stop_machine_fn, true)                                  \
 	S(text_mutex, struct mutex *, false)                                                       \
 	S(_text, u8 *, false)                                                                      \
+	S(_etext, u8 *, false)                                                                     \
 	S(__start_notes, u8 *, false)                                                              \
 	S(__stop_notes, u8 *, false)                                                               \
 	S(get_kprobe, mercury_get_kprobe_fn, false)                                                \

@@ -143,9 +143,9 @@ def read_alternatives(sections, size):
 def check(image, table, entry_size):
     sections = read_sections(image)
     text = sections[".text"][1]
-    magic, count, _, build_id = struct.unpack_from("<QII20s", table)
+    magic, count, crc, build_id = struct.unpack_from("<QII20s", table)
     problems = []
-    if magic != 0x5345544953524d02 or len(table) != 40 + 24 * count:
+    if magic != 0x5345544953524d03 or len(table) != 40 + 24 * count or crc != zlib.crc32(table[16:]):
         problems.append("the table's header is wrong")
     if build_id not in sections[".notes"][1]:
         problems.append("it has another build ID")

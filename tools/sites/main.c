@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 #include "sites.h"
 
@@ -25,9 +26,12 @@ static bool write_to(const char *name, const struct kernel *kernel,
 		     const struct mercury_site *sites, size_t count)
 {
 	struct mercury_sites header = { .magic = MERCURY_SITES_MAGIC, .count = (uint32_t)count };
+	size_t checked = sizeof(header) - offsetof(struct mercury_sites, build_id);
 	FILE *file = fopen(name, "wb");
 
 	memcpy(header.build_id, kernel->build_id, sizeof(header.build_id));
+	header.crc = (uint32_t)crc32_z(0, header.build_id, checked);
+	header.crc = (uint32_t)crc32_z(header.crc, (const void *)sites, count * sizeof(*sites));
 	return file && fwrite(&header, sizeof(header), 1, file) == 1 &&
 	       fwrite(sites, sizeof(*sites), count, file) == count && !fclose(file);
 }

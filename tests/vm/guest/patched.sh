@@ -53,8 +53,8 @@ site() {
 	od -An -v -tu1 -j $HEADER -w$SITE "$WORK/table" | awk -v kind="$1" '$9 == kind { print NR - 1; exit }'
 }
 
-# spoil OFFSET BYTE...: of a copy of the right table; octal.
-spoil() {
+# flip OFFSET BYTE...: of a copy of the right table; octal.
+flip() {
 	cp "$WORK/table" "$TABLE"
 	at=$1
 	shift
@@ -62,6 +62,19 @@ spoil() {
 		# shellcheck disable=SC2059 # an escape is what it is for
 		printf "\\$byte"
 	done | dd of="$TABLE" bs=1 seek="$at" conv=notrunc 2> /dev/null
+}
+
+# spoil OFFSET BYTE...: the same, and its CRC is right.
+spoil() {
+	flip "$@"
+	tail -c +17 "$TABLE" | gzip -c | tail -c 8 | head -c 4 | dd of="$TABLE" bs=1 seek=12 conv=notrunc 2> /dev/null
+}
+
+# rejects WHAT PATTERN: as the table is, nothing is patched.
+rejects() {
+	succeeds "$1: it goes virtual all the same" with
+	like "$1: nothing is patched" "$(patched)" "$2"
+	without
 }
 
 # refuses WHAT PATTERN: with the table as it is, ring 1 traps and says why.
@@ -111,8 +124,21 @@ spoil 16 0 0 0 0
 refuses "another kernel's table" "nothing, the table of sites is another kernel's: *"
 head -c 1000 "$WORK/table" > "$TABLE"
 refuses "a table that is cut off" "nothing, the table of sites is damaged: *"
-spoil 0 0
-refuses "a file that is no table" "nothing, the table of sites is damaged: *"
+flip 0 0
+rejects "a file that is no table" "nothing, the table of sites is damaged: *"
+flip $((HEADER + 3)) 1
+rejects "a bit that has flipped" "nothing, the table of sites is damaged: *"
+outside="nothing, the table of sites has an entry that is not of the kernel's code, or not in order: *"
+spoil $(($(stat -c %s "$WORK/table") - SITE + 3)) 177
+rejects "a site outside the kernel" "$outside"
+spoil $((HEADER + SITE * $(site 5) + 7)) 177
+rejects "a target outside the kernel" "$outside"
+spoil $((HEADER + SITE)) 0 0 0 0
+rejects "a site before the one before it" "$outside"
+spoil $((HEADER + SITE * $(site 0) + 9)) 14
+rejects "a length that is not its kind's" "nothing, the table of sites has an entry that this module does not know: *"
+spoil $((HEADER + SITE * $(site 5) + 8)) 1
+rejects "a kind that is missing" "nothing, the table of sites lacks one, *"
 spoil $((HEADER + SITE * $(site 5) + 10)) 314
 refuses "entry code that is different" "nothing, the kernel's entry code is not as its image has it: *"
 rm "$TABLE"
