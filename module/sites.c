@@ -11,6 +11,7 @@
 #include <linux/firmware.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
+#include <linux/security.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
@@ -252,7 +253,18 @@ static const u8 *error_call_in(const u8 *from, const u8 *to)
 	return NULL;
 }
 
-#define NOT_WANTED "the module's parameter patch is 0: set it to 1"
+/*
+ * Under lockdown root, who writes the table, may not write the kernel; which of the reasons for that is asked
+ * for only changes what the kernel's log says.
+ */
+static const char *refusal(void)
+{
+	if (!mercury_patch_wanted())
+		return "the module's parameter patch is 0: set it to 1";
+	if (security_locked_down(LOCKDOWN_DBG_WRITE_KERNEL))
+		return "the kernel is locked down, and its table of sites is not signed: use VT-x, or switch Secure Boot off";
+	return NULL;
+}
 
 static const char *load(void)
 {
@@ -295,18 +307,16 @@ static void drop(void)
 /* Once: a kernel that finds no file says so in its log. Parameter patch, to 0 and to 1, begins anew. */
 void mercury_sites_load(const struct mercury_symbols *symbols)
 {
+	const char *why;
+
 	if (table.patches)
 		return;
-	if (!mercury_patch_wanted()) {
-		table.why = NOT_WANTED;
-		table.was_read = false;
+	why = refusal();
+	if (!why && table.was_read)
 		return;
-	}
-	if (table.was_read)
-		return;
-	table.was_read = true;
+	table.was_read = !why;
 	table.symbols = symbols;
-	table.why = load();
+	table.why = why ?: load();
 	if (table.why)
 		drop();
 }
@@ -402,7 +412,7 @@ void mercury_sites_begin(bool to_virtual)
 	mutex_lock(table.symbols->text_mutex);
 	is_native = atomic_read(&text_state) == TEXT_NATIVE;
 	if (to_virtual && is_native) {
-		table.why = mercury_patch_wanted() ? look_at_sites() : NOT_WANTED;
+		table.why = refusal() ?: look_at_sites();
 		can_write = !table.why;
 	}
 	table.is_checked = mercury_verify && (to_virtual ? can_write : !is_native);

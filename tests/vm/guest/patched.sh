@@ -155,6 +155,11 @@ succeeds "it is told not to patch" with patch=0
 like "and does not" "$(patched)" "nothing, the module's parameter patch is 0: *"
 succeeds "it is told to" sh -c 'sysctl -q mercury.mode=native && echo 1 > /sys/module/mercury_vmx/parameters/patch && sysctl -q mercury.mode=virtual'
 like "and does" "$(patched)" "[23]?? sites, 0 held by others"
+succeeds "the kernel is locked down meanwhile" put integrity /sys/kernel/security/lockdown
+succeeds "it goes native, with what was patched" set_mode native
+succeeds "and virtual" set_mode virtual
+like "but nothing is patched any more" "$(patched)" "nothing, the kernel is locked down, *"
+succeeds "programs run" workload --only ia32 --rounds 5
 succeeds "it goes native" set_mode native
 like "the code is as it was" "$(field "code check")" "equal in *"
 like "and the state" "$(field "state check")" "equal in *"

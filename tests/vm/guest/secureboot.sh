@@ -66,6 +66,7 @@ enrolled() {
 	mercury status > "$WORK/output"
 	sed 's/^/# /' "$WORK/output"
 	is "in ring 1" "$(cat $CTL/backend)" ring1
+	like "the kernel's code is not patched" "$(field patched)" "nothing, the kernel is locked down, *"
 	succeeds "to native" mercury native
 	succeeds "every CPU is native" hv --expect native
 	succeeds "the module goes" rmmod mercury_vmx
