@@ -23,41 +23,20 @@
 #include "compat/symbols.h"
 #include "mercury.h"
 #include "sites.h"
-#include "uapi/mercury_sites.h"
 
-extern const u8 mercury_hook_user_return[], mercury_hook_syscall_return[];
-extern const u8 mercury_hook_read_cr2[], mercury_hook_write_cr3[];
-extern const u8 mercury_hook_read_gs[], mercury_hook_write_gs[];
-extern const u8 mercury_hook_kernel_entry[];
-extern u8 mercury_hook_user_return_native_to[], mercury_hook_syscall_return_native_to[];
-extern u8 mercury_hook_kernel_entry_to[];
-extern const u8 mercury_cave[], mercury_cave_end[];
-extern const u8 mercury_cave_user_entry[], mercury_cave_kernel_return[];
-extern const u8 mercury_cave_user_entry_to[], mercury_cave_user_entry_native_to[];
-extern const u8 mercury_cave_kernel_return_native_to[];
+extern const u8 mercury_hook_user_return[], mercury_cave[], mercury_cave_end[];
 
-void mercury_write_text(void *to, const void *from, size_t n);
 void mercury_write_cr4(unsigned long value);
 void mercury_clear_ac(void);
 
 DEFINE_PER_CPU(const u64 *, mercury_cr2);
 const u8 *mercury_page_fault_entered;
 
-/* What is to be written, in place of what. */
-struct patch {
-	u8 *at;
-	u8 old[MERCURY_CAVE_BYTES], new[MERCURY_CAVE_BYTES];
-	u8 length, kind;
-	bool is_probed; /* since before the table was read                                       */
-	bool is_held;   /* somebody else has changed it: it stays as it is                       */
-};
-
 static struct {
 	const struct mercury_symbols *symbols;
 	const struct firmware *file;
-	const struct mercury_site *sites;
-	u32 count;
-	struct patch *patches;
+	struct mercury_site_table of;
+	struct mercury_patch *patches;
 	u32 nr_patches, nr_held;
 	bool was_read; /* or there is none                                                       */
 	const char *why; /* nothing is patched; NULL: it can be                                  */
@@ -72,17 +51,12 @@ static struct {
 
 static u8 *text(u32 offset)
 {
-	return table.symbols->_text + offset;
+	return table.of.text + offset;
 }
 
 static const struct mercury_site *site_of(enum mercury_site_kind kind)
 {
-	u32 i;
-
-	for (i = 0; i < table.count; i++)
-		if (table.sites[i].kind == kind)
-			return &table.sites[i];
-	return NULL;
+	return mercury_site_of(&table.of, kind);
 }
 
 /* Why the file is no table of this kernel's, or the kernel not as it was; or NULL. */
@@ -93,8 +67,9 @@ static const char *open_table(const struct firmware *file)
 
 	if (why)
 		return why;
-	table.sites = (const struct mercury_site *)(header + 1);
-	table.count = header->count;
+	table.of = (struct mercury_site_table){ table.symbols->_text,
+						(const struct mercury_site *)(header + 1),
+						header->count };
 	if (mercury_cave_end - mercury_cave > MERCURY_CAVE_BYTES ||
 	    site_of(MERCURY_SITE_CAVE)->target !=
 		    ~crc32_le(~0, text(site_of(MERCURY_SITE_CAVE)->offset), MERCURY_CAVE_BYTES))
@@ -102,105 +77,20 @@ static const char *open_table(const struct firmware *file)
 	return NULL;
 }
 
-/* --- What is written ----------------------------------------------------------------------------- */
-
-#define CALL 0xe8
-#define CALL_BYTES 5
-#define JMP 0xe9
-#define NOP 0x90
-
-static void branch(u8 *bytes, u8 opcode, const u8 *at, const u8 *to)
-{
-	s32 distance = (s32)(to - (at + 5));
-
-	bytes[0] = opcode;
-	memcpy(bytes + 1, &distance, sizeof(distance));
-}
-
-static const struct {
-	u8 opcode;
-	const u8 *to;
-} hooks[MERCURY_SITE_KINDS] = {
-	[MERCURY_SITE_READ_CR2] = { CALL, mercury_hook_read_cr2 },
-	[MERCURY_SITE_WRITE_CR3] = { CALL, mercury_hook_write_cr3 },
-	[MERCURY_SITE_READ_GS] = { CALL, mercury_hook_read_gs },
-	[MERCURY_SITE_WRITE_GS] = { CALL, mercury_hook_write_gs },
-	[MERCURY_SITE_KERNEL_ENTRY] = { JMP, mercury_hook_kernel_entry },
-	[MERCURY_SITE_SYSCALL_RETURN] = { JMP, mercury_hook_syscall_return },
-	[MERCURY_SITE_USER_RETURN] = { JMP, mercury_hook_user_return },
-};
-
-/* Where in the kernel's code this of ours is. */
-static u8 *in_cave(const u8 *ours)
-{
-	return text(site_of(MERCURY_SITE_CAVE)->offset) + (ours - mercury_cave);
-}
-
-static void fill_cave_hole(struct patch *p, const u8 *hole, const u8 *to)
-{
-	branch(p->new + (hole - mercury_cave), JMP, in_cave(hole), to);
-}
-
-/* What it holds natively is known by its checksum. */
-static void fill_cave(struct patch *p)
-{
-	const struct mercury_site *entry = site_of(MERCURY_SITE_USER_ENTRY);
-	const struct mercury_site *kernel = site_of(MERCURY_SITE_KERNEL_RETURN);
-
-	p->length = MERCURY_CAVE_BYTES;
-	memcpy(p->old, p->at, sizeof(p->old));
-	memcpy(p->new, mercury_cave, mercury_cave_end - mercury_cave);
-	fill_cave_hole(p, mercury_cave_user_entry_to, text(entry->target));
-	fill_cave_hole(p, mercury_cave_user_entry_native_to, text(entry->offset + entry->length));
-	fill_cave_hole(p, mercury_cave_kernel_return_native_to,
-		       text(kernel->offset + kernel->length));
-}
-
-static void make_patch(struct patch *p, const struct mercury_site *site)
-{
-	static const u8 nop[] = { 0x0f, 0x1f, 0x00 };
-
-	*p = (struct patch){ .at = text(site->offset), .length = site->length, .kind = site->kind };
-	memcpy(p->old, site->old, site->length);
-	memset(p->new, NOP, sizeof(p->new));
-	if (site->kind == MERCURY_SITE_AC)
-		memcpy(p->new, nop, sizeof(nop));
-	else if (site->kind == MERCURY_SITE_CAVE)
-		fill_cave(p);
-	else if (site->kind == MERCURY_SITE_USER_ENTRY)
-		branch(p->new, JMP, p->at, in_cave(mercury_cave_user_entry));
-	else if (site->kind == MERCURY_SITE_KERNEL_RETURN)
-		branch(p->new, JMP, p->at, in_cave(mercury_cave_kernel_return));
-	else
-		branch(p->new, hooks[site->kind].opcode, p->at, hooks[site->kind].to);
-}
-
-static bool is_written(const struct mercury_site *site)
-{
-	switch (site->kind) {
-	case MERCURY_SITE_AC:
-	case MERCURY_SITE_KERNEL_ENTRY:
-		return boot_cpu_has(X86_FEATURE_SMAP);
-	case MERCURY_SITE_CAVE:
-		return true;
-	}
-	return site->kind <= MERCURY_SITE_KERNEL_RETURN;
-}
-
 static const char *make_patches(void)
 {
 	u32 i;
 
-	table.patches = kvcalloc(table.count, sizeof(*table.patches), GFP_KERNEL);
+	table.patches = kvcalloc(table.of.count, sizeof(*table.patches), GFP_KERNEL);
 	if (!table.patches)
 		return "there was no memory for the table of sites: switch again";
-	for (i = 0; i < table.count; i++) {
-		struct patch *p = &table.patches[table.nr_patches];
+	for (i = 0; i < table.of.count; i++) {
+		struct mercury_patch *p = &table.patches[table.nr_patches];
 		int error;
 
-		if (!is_written(&table.sites[i]))
+		if (!mercury_is_written(&table.of.sites[i]))
 			continue;
-		make_patch(p, &table.sites[i]);
+		mercury_make_patch(p, &table.of, &table.of.sites[i]);
 		error = mercury_hold(&table.holds, table.symbols, p->at, p->length);
 		if (error == -ENOMEM)
 			return "there was no memory for the table of sites: switch again";
@@ -210,44 +100,19 @@ static const char *make_patches(void)
 	return NULL;
 }
 
-/* The ways from our hooks back into Linux's code. */
-static void fill_hooks(void)
-{
-	const struct mercury_site *call = site_of(MERCURY_SITE_SYSCALL_RETURN);
-	const struct mercury_site *user = site_of(MERCURY_SITE_USER_RETURN);
-	const struct mercury_site *kernel = site_of(MERCURY_SITE_KERNEL_ENTRY);
-	const struct {
-		u8 *hole;
-		const u8 *to;
-	} holes[] = {
-		{ mercury_hook_syscall_return_native_to, text(call->target) },
-		{ mercury_hook_user_return_native_to, text(user->offset + user->length) },
-		{ mercury_hook_kernel_entry_to, text(kernel->offset + kernel->length) },
-	};
-	unsigned long flags;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(holes); i++) {
-		u8 bytes[5];
-
-		branch(bytes, JMP, holes[i].hole, holes[i].to);
-		local_irq_save(flags);
-		mercury_write_text(holes[i].hole, bytes, sizeof(bytes));
-		local_irq_restore(flags);
-	}
-}
-
 /* --- Load and free -------------------------------------------------------------------------------- */
+
+#define CALL_BYTES 5
 
 /* Where the entry of a vector calls error_entry in these bytes, or NULL. */
 static const u8 *error_call_in(const u8 *from, const u8 *to)
 {
 	u32 i;
 
-	for (i = 0; i < table.count; i++) {
-		const u8 *call = text(table.sites[i].offset);
+	for (i = 0; i < table.of.count; i++) {
+		const u8 *call = text(table.of.sites[i].offset);
 
-		if (table.sites[i].kind == MERCURY_SITE_ERROR_CALL && call >= from && call < to)
+		if (table.of.sites[i].kind == MERCURY_SITE_ERROR_CALL && call >= from && call < to)
 			return call;
 	}
 	return NULL;
@@ -285,7 +150,7 @@ static const char *load(void)
 		why = make_patches();
 	if (why)
 		return why;
-	fill_hooks();
+	mercury_fill_hooks(&table.of);
 	page_fault = mercury_sites_vectors(table.swapped, error_call_in);
 	if (!page_fault)
 		return "the kernel's page fault handler is not its own: see who replaced it";
@@ -339,7 +204,7 @@ static DEFINE_PER_CPU(bool, is_inside);
 static bool can_write;
 
 /* LFENCE may stand behind SWAPGS. */
-static bool is_as_expected(struct patch *p)
+static bool is_as_expected(struct mercury_patch *p)
 {
 	static const u8 lfence[] = { 0x0f, 0xae, 0xe8 };
 
@@ -349,7 +214,7 @@ static bool is_as_expected(struct patch *p)
 }
 
 /* Those that belong together, or those that can do without each other. */
-static bool is_vital(const struct patch *p)
+static bool is_vital(const struct mercury_patch *p)
 {
 	return p->kind >= MERCURY_SITE_USER_ENTRY;
 }
@@ -366,7 +231,7 @@ static const char *look_at_sites(void)
 		return "system calls do not go to the kernel's own entry: see who replaced it";
 	table.nr_held = 0;
 	for (i = 0; i < table.nr_patches; i++) {
-		struct patch *p = &table.patches[i];
+		struct mercury_patch *p = &table.patches[i];
 
 		p->is_held = p->is_probed || !is_as_expected(p);
 		table.nr_held += p->is_held;
@@ -388,7 +253,7 @@ static u32 crc_of_pages(void)
 	u32 crc = 0, i;
 
 	for (i = 0; i < table.nr_patches; i++) {
-		const struct patch *p = &table.patches[i];
+		const struct mercury_patch *p = &table.patches[i];
 		const u8 *page = PTR_ALIGN_DOWN(p->at, PAGE_SIZE);
 
 		if (page >= end) {
@@ -432,7 +297,7 @@ void mercury_sites_end(bool to_virtual)
 }
 
 /* What is there now is neither ours nor Linux's own: it is left, and told. */
-static void restore(const struct patch *p)
+static void restore(const struct mercury_patch *p)
 {
 	if (memcmp(p->at, p->new, p->length))
 		pr_err_ratelimited(
@@ -447,7 +312,7 @@ static void write_all(bool to_virtual)
 	u32 i;
 
 	for (i = 0; i < table.nr_patches; i++) {
-		const struct patch *p = &table.patches[i];
+		const struct mercury_patch *p = &table.patches[i];
 
 		if (p->is_held)
 			continue;

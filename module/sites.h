@@ -6,6 +6,8 @@
 #include <linux/percpu-defs.h>
 #include <linux/types.h>
 
+#include "uapi/mercury_sites.h"
+
 /* For sites_hooks.S: where the VMM notes the address of this CPU's last page fault. */
 DECLARE_PER_CPU(const u64 *, mercury_cr2);
 
@@ -51,6 +53,39 @@ void mercury_sites_show(struct seq_file *m);
 /* Why these bytes are no table of this kernel's, each of whose sites is in the kernel's code; or NULL. */
 const char *mercury_sites_check(const void *table, size_t size,
 				const struct mercury_symbols *symbols);
+
+/* --- sites_make.c --------------------------------------------------------------------------------- */
+
+/* The table as it is in memory, and the first byte of the kernel's .text. */
+struct mercury_site_table {
+	u8 *text;
+	const struct mercury_site *sites;
+	u32 count;
+};
+
+/* The first of its kind, or NULL. */
+const struct mercury_site *mercury_site_of(const struct mercury_site_table *t,
+					   enum mercury_site_kind kind);
+
+/* What is to be written, in place of what. */
+struct mercury_patch {
+	u8 *at;
+	u8 old[MERCURY_CAVE_BYTES], new[MERCURY_CAVE_BYTES];
+	u8 length, kind;
+	bool is_probed; /* since before the table was read                                       */
+	bool is_held;   /* somebody else has changed it: it stays as it is                       */
+};
+
+/* Whether anything is written there, on this CPU; and what. */
+bool mercury_is_written(const struct mercury_site *site);
+void mercury_make_patch(struct mercury_patch *p, const struct mercury_site_table *t,
+			const struct mercury_site *site);
+
+/* The ways from our hooks back into Linux's code. Natively. */
+void mercury_fill_hooks(const struct mercury_site_table *t);
+
+/* In sites_hooks.S: over what is read only; natively, interrupts off. */
+void mercury_write_text(void *to, const void *from, size_t n);
 
 /* --- sites_vectors.c ------------------------------------------------------------------------------ */
 

@@ -10,7 +10,6 @@
 
 #include "compat/symbols.h"
 #include "sites.h"
-#include "uapi/mercury_sites.h"
 
 #define DAMAGED "the table of sites is damaged: make it anew by mercury-sites"
 #define UNKNOWN                                                                                    \
