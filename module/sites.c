@@ -11,6 +11,7 @@
 #include <linux/firmware.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
+#include <linux/rcupdate.h>
 #include <linux/security.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -40,7 +41,6 @@ static struct {
 	u32 nr_patches, nr_held;
 	bool was_read; /* or there is none                                                       */
 	const char *why; /* nothing is patched; NULL: it can be                                  */
-	struct mercury_hold *holds;
 	u32 swapped[8];
 	bool is_checked; /* this switch                                                          */
 	u32 crc;         /* of the pages with sites, as they are without ours                    */
@@ -84,19 +84,10 @@ static const char *make_patches(void)
 	table.patches = kvcalloc(table.of.count, sizeof(*table.patches), GFP_KERNEL);
 	if (!table.patches)
 		return "there was no memory for the table of sites: switch again";
-	for (i = 0; i < table.of.count; i++) {
-		struct mercury_patch *p = &table.patches[table.nr_patches];
-		int error;
-
-		if (!mercury_is_written(&table.of.sites[i]))
-			continue;
-		mercury_make_patch(p, &table.of, &table.of.sites[i]);
-		error = mercury_hold(&table.holds, table.symbols, p->at, p->length);
-		if (error == -ENOMEM)
-			return "there was no memory for the table of sites: switch again";
-		p->is_probed = error;
-		table.nr_patches++;
-	}
+	for (i = 0; i < table.of.count; i++)
+		if (mercury_is_written(&table.of.sites[i]))
+			mercury_make_patch(&table.patches[table.nr_patches++], &table.of,
+					   &table.of.sites[i]);
 	return NULL;
 }
 
@@ -158,10 +149,34 @@ static const char *load(void)
 	return NULL;
 }
 
+static void hold_sites(void)
+{
+	u32 i;
+
+	mercury_hold_lock(table.symbols);
+	for (i = 0; i < table.nr_patches; i++) {
+		struct mercury_patch *p = &table.patches[i];
+
+		p->is_probed = !mercury_hold(&p->hold, table.symbols, p->at, p->length);
+	}
+	mercury_hold_unlock(table.symbols);
+}
+
+static void release_sites(void)
+{
+	u32 i;
+
+	mercury_hold_lock(table.symbols);
+	for (i = 0; i < table.nr_patches; i++)
+		mercury_hold_release(&table.patches[i].hold);
+	mercury_hold_unlock(table.symbols);
+	synchronize_rcu();
+}
+
 static void drop(void)
 {
-	if (table.symbols)
-		mercury_release_holds(&table.holds, table.symbols);
+	if (table.nr_patches)
+		release_sites();
 	kvfree(table.patches);
 	table.patches = NULL;
 	table.nr_patches = 0;
@@ -170,13 +185,10 @@ static void drop(void)
 }
 
 /* Once: a kernel that finds no file says so in its log. Parameter patch, to 0 and to 1, begins anew. */
-void mercury_sites_load(const struct mercury_symbols *symbols)
+static void read_table(const struct mercury_symbols *symbols)
 {
-	const char *why;
+	const char *why = refusal();
 
-	if (table.patches)
-		return;
-	why = refusal();
 	if (!why && table.was_read)
 		return;
 	table.was_read = !why;
@@ -184,6 +196,22 @@ void mercury_sites_load(const struct mercury_symbols *symbols)
 	table.why = why ?: load();
 	if (table.why)
 		drop();
+}
+
+/*
+ * The kernel asks its list first and takes the lock then. Who asked before a site was on it has done so by the end
+ * of a grace period, and is let go first; should he come later still, the next switch finds him.
+ */
+void mercury_sites_load(const struct mercury_symbols *symbols)
+{
+	if (!table.patches) {
+		read_table(symbols);
+		if (!table.patches)
+			return;
+		hold_sites();
+		synchronize_rcu();
+	}
+	hold_sites();
 }
 
 void mercury_sites_free(void)

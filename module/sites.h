@@ -3,6 +3,7 @@
 #ifndef MODULE_SITES_H
 #define MODULE_SITES_H
 
+#include <linux/kprobes.h>
 #include <linux/percpu-defs.h>
 #include <linux/types.h>
 
@@ -19,7 +20,8 @@ struct seq_file;
 
 /*
  * Process context, native, without the hotplug lock: whoever holds the kernel's mutex of kprobes may wait for
- * that. Read this kernel's table, unless it is read; there may be none.
+ * that. Read this kernel's table, unless it is read; there may be none. No kprobe is set on its sites from now on,
+ * and those that have one are found, each time.
  */
 void mercury_sites_load(const struct mercury_symbols *symbols);
 void mercury_sites_free(void);
@@ -67,13 +69,19 @@ struct mercury_site_table {
 const struct mercury_site *mercury_site_of(const struct mercury_site_table *t,
 					   enum mercury_site_kind kind);
 
+/* What keeps kprobes off a place: sites_hold.c. */
+struct mercury_hold {
+	struct kprobe_blacklist_entry entry; /* zeroed: not on the list */
+};
+
 /* What is to be written, in place of what. */
 struct mercury_patch {
 	u8 *at;
 	u8 old[MERCURY_CAVE_BYTES], new[MERCURY_CAVE_BYTES];
 	u8 length, kind;
-	bool is_probed; /* since before the table was read                                       */
-	bool is_held;   /* somebody else has changed it: it stays as it is                       */
+	bool is_probed;
+	bool is_held; /* somebody else has changed it, or may: it stays as it is                   */
+	struct mercury_hold hold;
 };
 
 /* Whether anything is written there, on this CPU; and what. */
@@ -97,14 +105,18 @@ const u8 *mercury_sites_vectors(u32 *vectors, const u8 *(*call_in)(const u8 *fro
 
 /* --- sites_hold.c: no kprobe on what is patched --------------------------------------------------- */
 
-struct mercury_hold;
+/* Around those below; in process context, without the hotplug lock. */
+void mercury_hold_lock(const struct mercury_symbols *symbols);
+void mercury_hold_unlock(const struct mercury_symbols *symbols);
 
 /*
  * From now on no kprobe is set on these `n` bytes nor where its jump would reach them: a kprobe keeps a copy
- * of what it finds, which would be ours. -EBUSY: there is one already; -ENOMEM. Both without the hotplug lock.
+ * of what it finds, which would be ours. False: there is one now.
  */
-int mercury_hold(struct mercury_hold **hold, const struct mercury_symbols *symbols, u8 *at,
-		 size_t n);
-void mercury_release_holds(struct mercury_hold **hold, const struct mercury_symbols *symbols);
+bool mercury_hold(struct mercury_hold *hold, const struct mercury_symbols *symbols, u8 *at,
+		  size_t n);
+
+/* Behind the lock it is the kernel's to read for one more grace period of RCU. */
+void mercury_hold_release(struct mercury_hold *hold);
 
 #endif

@@ -7,7 +7,6 @@
 #include <linux/kprobes.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
-#include <linux/slab.h>
 
 #include "compat/symbols.h"
 #include "sites.h"
@@ -15,68 +14,49 @@
 /* The jump of an optimised kprobe covers its own instruction and what begins in the 4 bytes behind. */
 #define JUMP_REACH 4
 
-struct mercury_hold {
-	struct mercury_hold *next;
-	struct kprobe_blacklist_entry entry;
-};
-
-static bool is_probed(const struct mercury_symbols *symbols, u8 *from, u8 *to)
+/* Else it is a kernel without kprobes. */
+static bool has_kprobes(const struct mercury_symbols *symbols)
 {
-	bool found = false;
-
-	preempt_disable();
-	for (; from < to && !found; from++)
-		found = symbols->get_kprobe(from);
-	preempt_enable();
-	return found;
+	return symbols->kprobe_mutex && symbols->kprobe_blacklist && symbols->get_kprobe;
 }
 
-int mercury_hold(struct mercury_hold **list, const struct mercury_symbols *symbols, u8 *at,
-		 size_t n)
+void mercury_hold_lock(const struct mercury_symbols *symbols)
 {
-	struct mercury_hold *hold;
-	u8 *from = at - JUMP_REACH;
-	int error = 0;
+	if (has_kprobes(symbols))
+		mutex_lock(symbols->kprobe_mutex);
+}
 
-	/* A kernel without kprobes. */
-	if (!symbols->kprobe_mutex || !symbols->kprobe_blacklist || !symbols->get_kprobe)
-		return 0;
-	hold = kzalloc(sizeof(*hold), GFP_KERNEL);
-	if (!hold)
-		return -ENOMEM;
-	mutex_lock(symbols->kprobe_mutex);
-	if (is_probed(symbols, from, at + n)) {
-		error = -EBUSY;
-	} else {
+void mercury_hold_unlock(const struct mercury_symbols *symbols)
+{
+	if (has_kprobes(symbols))
+		mutex_unlock(symbols->kprobe_mutex);
+}
+
+static bool is_on_list(const struct mercury_hold *hold)
+{
+	return hold->entry.end_addr;
+}
+
+bool mercury_hold(struct mercury_hold *hold, const struct mercury_symbols *symbols, u8 *at,
+		  size_t n)
+{
+	u8 *from = at - JUMP_REACH, *to = at + n, *i;
+
+	if (!has_kprobes(symbols))
+		return true;
+	for (i = from; i < to; i++)
+		if (symbols->get_kprobe(i))
+			return false;
+	if (!is_on_list(hold)) {
 		hold->entry.start_addr = (unsigned long)from;
-		hold->entry.end_addr = (unsigned long)(at + n);
+		hold->entry.end_addr = (unsigned long)to;
 		list_add_tail_rcu(&hold->entry.list, symbols->kprobe_blacklist);
 	}
-	mutex_unlock(symbols->kprobe_mutex);
-	if (error) {
-		kfree(hold);
-		return error;
-	}
-	hold->next = *list;
-	*list = hold;
-	return 0;
+	return true;
 }
 
-void mercury_release_holds(struct mercury_hold **list, const struct mercury_symbols *symbols)
+void mercury_hold_release(struct mercury_hold *hold)
 {
-	struct mercury_hold *hold;
-
-	if (!*list)
-		return;
-	mutex_lock(symbols->kprobe_mutex);
-	for (hold = *list; hold; hold = hold->next)
+	if (is_on_list(hold))
 		list_del_rcu(&hold->entry.list);
-	mutex_unlock(symbols->kprobe_mutex);
-	/* The kernel reads the list with preemption disabled. */
-	synchronize_rcu();
-	while (*list) {
-		hold = *list;
-		*list = hold->next;
-		kfree(hold);
-	}
 }

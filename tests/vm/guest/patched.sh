@@ -116,9 +116,12 @@ succeeds "those are armed" put 1 $TRACING/events/kprobes/enable
 succeeds "with probes on its sites it goes virtual" with
 like "what is probed is left alone" "$(patched)" "[23]?? sites, [1-9]* held by others"
 succeeds "folders are read, and the probes are hit" ls -R /proc/sys
-succeeds "it goes native" without
+succeeds "it goes native" set_mode native
 put 0 $TRACING/events/kprobes/enable
 put "" $TRACING/kprobe_events
+succeeds "the probes are gone, it goes virtual" set_mode virtual
+like "and all is patched" "$(patched)" "[23]?? sites, 0 held by others"
+succeeds "it goes native, and off" without
 
 spoil 16 0 0 0 0
 refuses "another kernel's table" "nothing, the table of sites is another kernel's: *"
