@@ -77,13 +77,20 @@ static const char *open_table(const struct firmware *file)
 	return NULL;
 }
 
+/* That may be otherwise the next time. */
+static const char *no_memory(void)
+{
+	table.was_read = false;
+	return "there was no memory for the table of sites: switch again";
+}
+
 static const char *make_patches(void)
 {
 	u32 i;
 
 	table.patches = kvcalloc(table.of.count, sizeof(*table.patches), GFP_KERNEL);
 	if (!table.patches)
-		return "there was no memory for the table of sites: switch again";
+		return no_memory();
 	for (i = 0; i < table.of.count; i++)
 		if (mercury_is_written(&table.of.sites[i]))
 			mercury_make_patch(&table.patches[table.nr_patches++], &table.of,
@@ -127,6 +134,7 @@ static const char *load(void)
 	char name[2 * __NEW_UTS_LEN];
 	const u8 *page_fault;
 	const char *why;
+	int error;
 
 	if (!table.symbols->text_mutex || !table.symbols->_text || !table.symbols->_etext ||
 	    !table.symbols->__start_notes)
@@ -134,7 +142,10 @@ static const char *load(void)
 	if (boot_cpu_has(X86_FEATURE_KERNEL_IBRS))
 		return "the kernel writes IA32_SPEC_CTRL at each entry: boot with another spectre_v2= than ibrs, if the CPU is safe so";
 	snprintf(name, sizeof(name), "mercury/%s.sites", utsname()->release);
-	if (request_firmware_direct(&table.file, name, mercury_device()))
+	error = request_firmware_direct(&table.file, name, mercury_device());
+	if (error == -ENOMEM)
+		return no_memory();
+	if (error)
 		return "this kernel has no table of sites in /lib/firmware/mercury: see mercury-sites";
 	why = open_table(table.file);
 	if (!why)
