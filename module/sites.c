@@ -335,6 +335,27 @@ void mercury_sites_end(bool to_virtual)
 	mutex_unlock(table.symbols->text_mutex);
 }
 
+#define LINE_BYTES 64
+
+/*
+ * NMIs come meanwhile, and one of them may execute what is being written: so it is one store, if it is within a
+ * line of the cache, which few sites are not.
+ */
+static void write_site(u8 *at, const u8 *bytes, size_t n)
+{
+	u8 *line = PTR_ALIGN_DOWN(at, LINE_BYTES);
+	u8 *to = min(at, line + LINE_BYTES - sizeof(u64));
+	u64 word;
+
+	if (at + n > to + sizeof(word)) {
+		mercury_write_text(at, bytes, n);
+		return;
+	}
+	memcpy(&word, to, sizeof(word));
+	memcpy((u8 *)&word + (at - to), bytes, n);
+	mercury_write_word(to, word);
+}
+
 /* What is there now is neither ours nor Linux's own: it is left, and told. */
 static void restore(const struct mercury_patch *p)
 {
@@ -343,23 +364,30 @@ static void restore(const struct mercury_patch *p)
 			"the kernel's code at %pS was changed while it was patched, and is left so; report it, and restart soon\n",
 			p->at);
 	else
-		mercury_write_text(p->at, p->old, p->length);
+		write_site(p->at, p->old, p->length);
 }
 
-static void write_all(bool to_virtual)
+static void write_kind(bool is_cave, bool to_virtual)
 {
 	u32 i;
 
 	for (i = 0; i < table.nr_patches; i++) {
 		const struct mercury_patch *p = &table.patches[i];
 
-		if (p->is_held)
+		if (p->is_held || is_cave != (p->kind == MERCURY_SITE_CAVE))
 			continue;
 		if (to_virtual)
-			mercury_write_text(p->at, p->new, p->length);
+			write_site(p->at, p->new, p->length);
 		else
 			restore(p);
 	}
+}
+
+/* What is in the cave is there as long as others lead to it. */
+static void write_all(bool to_virtual)
+{
+	write_kind(to_virtual, to_virtual);
+	write_kind(!to_virtual, to_virtual);
 }
 
 void mercury_sites_patch(void)

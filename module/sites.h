@@ -92,8 +92,9 @@ void mercury_make_patch(struct mercury_patch *p, const struct mercury_site_table
 /* The ways from our hooks back into Linux's code. Natively. */
 void mercury_fill_hooks(const struct mercury_site_table *t);
 
-/* In sites_hooks.S: over what is read only; natively, interrupts off. */
+/* In sites_hooks.S: over what is read only; natively, interrupts off. A word within a cache line: at once. */
 void mercury_write_text(void *to, const void *from, size_t n);
+void mercury_write_word(void *to, u64 word);
 
 /* --- sites_vectors.c ------------------------------------------------------------------------------ */
 
