@@ -80,12 +80,23 @@ like "the disk is full" "$(cat "$WORK/output")" "*No space left on device*next: 
 is "no half file is left there" "$(ls "$WORK/small")" ""
 umount "$WORK/small"
 left_by "a full disk"
-mercury snapshot "$WORK/core" 2> "$WORK/output" &
+# With a hundredth of a CPU: the image, which is written to memory, must not have filled the pool before the signal.
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+echo +cpu > /sys/fs/cgroup/cgroup.subtree_control
+mkdir /sys/fs/cgroup/slow
+echo "1000 100000" > /sys/fs/cgroup/slow/cpu.max
+(
+	read -r self _ < /proc/self/stat
+	echo "$self" > /sys/fs/cgroup/slow/cgroup.procs
+	exec mercury snapshot "$WORK/core" 2> "$WORK/output"
+) &
 snapshot=$!
 until [ -s "$(echo "$WORK"/core.*)" ]; do sleep 0.05; done
 kill -INT $snapshot
+echo max > /sys/fs/cgroup/slow/cpu.max
 wait $snapshot
 is "interrupted: exit status" $? 1
+like "by the signal" "$(cat "$WORK/output")" "*interrupted*"
 is "no half file is left then" "$(cd "$WORK" && echo core*)" core
 is "the machine is native again" "$(mode)" native
 left_by "SIGINT"
