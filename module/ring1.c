@@ -196,7 +196,7 @@ static int stopped(void *data)
 	const struct together *t = data;
 
 	if (t->to_virtual)
-		mercury_sites_patch();
+		mercury_sites_patch(t->cpus);
 	t->work(NULL);
 	if (!t->to_virtual)
 		mercury_sites_restore(t->cpus);

@@ -19,7 +19,6 @@
 #include <linux/utsname.h>
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
-#include <asm/sync_core.h>
 
 #include "compat/symbols.h"
 #include "mercury.h"
@@ -45,6 +44,7 @@ static struct {
 	bool is_checked; /* this switch                                                          */
 	u32 crc;         /* of the pages with sites, as they are without ours                    */
 	u64 restored, differs;
+	const u8 *left; /* changed by somebody while it was ours, and not restored now            */
 } table;
 
 /* --- The table ----------------------------------------------------------------------------------- */
@@ -153,6 +153,7 @@ static const char *load(void)
 	if (why)
 		return why;
 	mercury_fill_hooks(&table.of);
+	mercury_quiet_load();
 	page_fault = mercury_sites_vectors(table.swapped, error_call_in);
 	if (!page_fault)
 		return "the kernel's page fault handler is not its own: see who replaced it";
@@ -233,9 +234,7 @@ void mercury_sites_free(void)
 
 /* --- Writing -------------------------------------------------------------------------------------- */
 
-enum { TEXT_NATIVE, TEXT_CHANGES, TEXT_VIRTUAL };
-
-static atomic_t text_state = ATOMIC_INIT(TEXT_NATIVE);
+static bool is_patched;
 static atomic_t arrived, generation;
 static atomic_t inside; /* CPUs that have entered and not left */
 static DEFINE_PER_CPU(bool, is_inside);
@@ -287,7 +286,6 @@ static const char *look_at_sites(void)
  */
 static u32 crc_of_pages(void)
 {
-	bool is_written = atomic_read(&text_state) != TEXT_NATIVE;
 	const u8 *at = NULL, *end = NULL;
 	u32 crc = 0, i;
 
@@ -300,7 +298,7 @@ static u32 crc_of_pages(void)
 			at = page;
 		}
 		crc = crc32_le(crc, at, p->at - at);
-		crc = crc32_le(crc, is_written && !p->is_held ? p->old : p->at, p->length);
+		crc = crc32_le(crc, is_patched && !p->is_held ? p->old : p->at, p->length);
 		at = p->at + p->length;
 		end = PTR_ALIGN(at, PAGE_SIZE);
 	}
@@ -309,17 +307,14 @@ static u32 crc_of_pages(void)
 
 void mercury_sites_begin(bool to_virtual)
 {
-	bool is_native;
-
 	if (!table.patches)
 		return;
 	mutex_lock(table.symbols->text_mutex);
-	is_native = atomic_read(&text_state) == TEXT_NATIVE;
-	if (to_virtual && is_native) {
+	if (to_virtual && !is_patched) {
 		table.why = refusal() ?: look_at_sites();
 		can_write = !table.why;
 	}
-	table.is_checked = mercury_verify && (to_virtual ? can_write : !is_native);
+	table.is_checked = mercury_verify && (to_virtual ? can_write : is_patched);
 	if (table.is_checked)
 		table.crc = crc_of_pages();
 }
@@ -330,101 +325,84 @@ void mercury_sites_end(bool to_virtual)
 		return;
 	if (table.is_checked) {
 		table.differs += crc_of_pages() != table.crc;
-		table.restored += !to_virtual && atomic_read(&text_state) == TEXT_NATIVE;
+		table.restored += !to_virtual && !is_patched;
 	}
+	if (table.left)
+		pr_err_ratelimited(
+			"the kernel's code at %pS was changed while it was patched, and is left so; report it, and restart soon\n",
+			table.left);
+	table.left = NULL;
 	mutex_unlock(table.symbols->text_mutex);
 }
 
-#define LINE_BYTES 64
-
-/*
- * NMIs come meanwhile, and one of them may execute what is being written: so it is one store, if it is within a
- * line of the cache, which few sites are not.
- */
-static void write_site(u8 *at, const u8 *bytes, size_t n)
-{
-	u8 *line = PTR_ALIGN_DOWN(at, LINE_BYTES);
-	u8 *to = min(at, line + LINE_BYTES - sizeof(u64));
-	u64 word;
-
-	if (at + n > to + sizeof(word)) {
-		mercury_write_text(at, bytes, n);
-		return;
-	}
-	memcpy(&word, to, sizeof(word));
-	memcpy((u8 *)&word + (at - to), bytes, n);
-	mercury_write_word(to, word);
-}
-
-/* What is there now is neither ours nor Linux's own: it is left, and told. */
-static void restore(const struct mercury_patch *p)
-{
-	if (memcmp(p->at, p->new, p->length))
-		pr_err_ratelimited(
-			"the kernel's code at %pS was changed while it was patched, and is left so; report it, and restart soon\n",
-			p->at);
-	else
-		write_site(p->at, p->old, p->length);
-}
-
-static void write_kind(bool is_cave, bool to_virtual)
+static void write_ours(void)
 {
 	u32 i;
 
 	for (i = 0; i < table.nr_patches; i++) {
 		const struct mercury_patch *p = &table.patches[i];
 
-		if (p->is_held || is_cave != (p->kind == MERCURY_SITE_CAVE))
+		if (!p->is_held)
+			mercury_write_text(p->at, p->new, p->length);
+	}
+	is_patched = true;
+}
+
+/* What is neither ours nor Linux's own is left, and told. */
+static void write_theirs(void)
+{
+	u32 i;
+
+	if (atomic_read(&inside))
+		return;
+	for (i = 0; i < table.nr_patches; i++) {
+		const struct mercury_patch *p = &table.patches[i];
+
+		if (p->is_held)
 			continue;
-		if (to_virtual)
-			write_site(p->at, p->new, p->length);
+		if (memcmp(p->at, p->new, p->length))
+			table.left = p->at;
 		else
-			restore(p);
+			mercury_write_text(p->at, p->old, p->length);
 	}
+	can_write = false;
+	is_patched = false;
 }
 
-/* What is in the cave is there as long as others lead to it. */
-static void write_all(bool to_virtual)
-{
-	write_kind(to_virtual, to_virtual);
-	write_kind(!to_virtual, to_virtual);
-}
-
-void mercury_sites_patch(void)
-{
-	if (!table.patches || !can_write)
-		return;
-	if (atomic_cmpxchg(&text_state, TEXT_NATIVE, TEXT_CHANGES) == TEXT_NATIVE) {
-		write_all(true);
-		atomic_set_release(&text_state, TEXT_VIRTUAL);
-		return;
-	}
-	/* IRETQ, by which each of them enters, makes it fetch the new code. */
-	while (atomic_read_acquire(&text_state) == TEXT_CHANGES)
-		cpu_relax();
-}
-
-void mercury_sites_restore(unsigned int cpus)
+/*
+ * Each of `cpus` comes, and the last one does the work. A CPU that is virtual still, and has no IDT to change, is
+ * one too many: then nothing is written.
+ */
+static void by_the_last(unsigned int cpus, void (*work)(void))
 {
 	int before = atomic_read(&generation);
+	bool is_native = !this_cpu_read(is_inside);
 
-	if (atomic_read(&text_state) == TEXT_NATIVE)
-		return;
+	if (is_native)
+		mercury_quiet_begin();
 	if (atomic_inc_return(&arrived) == cpus) {
 		atomic_set(&arrived, 0);
-		if (!atomic_read(&inside)) {
-			write_all(false);
-			can_write = false;
-			atomic_set(&text_state, TEXT_NATIVE);
-		}
+		work();
 		atomic_inc_return_release(&generation);
 	}
 	while (atomic_read_acquire(&generation) == before)
 		cpu_relax();
-	if (atomic_read(&text_state) != TEXT_NATIVE)
+	if (is_native)
+		mercury_quiet_end();
+}
+
+void mercury_sites_patch(unsigned int cpus)
+{
+	if (can_write && !is_patched)
+		by_the_last(cpus, write_ours);
+}
+
+void mercury_sites_restore(unsigned int cpus)
+{
+	if (!is_patched)
 		return;
-	sync_core();
-	if (!boot_cpu_has(X86_FEATURE_SMAP))
+	by_the_last(cpus, write_theirs);
+	if (is_patched || !boot_cpu_has(X86_FEATURE_SMAP))
 		return;
 	mercury_clear_ac();
 	mercury_write_cr4(__read_cr4() | X86_CR4_SMAP);
@@ -448,8 +426,6 @@ static u64 pcid_flush(unsigned int cpu)
 
 u64 mercury_sites_hidden_cr4(void)
 {
-	bool is_patched = atomic_read(&text_state) == TEXT_VIRTUAL;
-
 	return is_patched && boot_cpu_has(X86_FEATURE_SMAP) ? X86_CR4_SMAP : 0;
 }
 
@@ -479,7 +455,7 @@ void mercury_sites_enter(void)
 	struct mercury_cpu_shared *shared = mercury_cpu_shared(cpu);
 
 	memset(&shared->patch, 0, sizeof(shared->patch));
-	if (atomic_read(&text_state) != TEXT_VIRTUAL)
+	if (!is_patched)
 		return;
 	fill_in(&shared->patch, cpu);
 	this_cpu_write(mercury_cr2, &shared->cr2);
@@ -501,7 +477,7 @@ void mercury_sites_show(struct seq_file *m)
 {
 	if (!table.patches || table.why)
 		seq_printf(m, "patched: nothing, %s\n", table.why ?: "it was never virtual yet");
-	else if (atomic_read(&text_state) == TEXT_NATIVE)
+	else if (!READ_ONCE(is_patched))
 		seq_printf(m, "patched: nothing, for it is native; %u sites\n", table.nr_patches);
 	else
 		seq_printf(m, "patched: %u sites, %u held by others\n",

@@ -34,10 +34,10 @@ void mercury_sites_begin(bool to_virtual);
 void mercury_sites_end(bool to_virtual);
 
 /*
- * On every CPU at once, interrupts off, all native: the first one writes, the others wait for it. And
- * back: `cpus` have come, and the last one writes; nothing, if one of them is still virtual.
+ * On every CPU at once, interrupts off, all native: when `cpus` have come the last one writes. And back:
+ * nothing, if one of them is still virtual.
  */
-void mercury_sites_patch(void);
+void mercury_sites_patch(unsigned int cpus);
 void mercury_sites_restore(unsigned int cpus);
 
 /* This CPU, native, is about to enter; this one is native. */
@@ -92,9 +92,8 @@ void mercury_make_patch(struct mercury_patch *p, const struct mercury_site_table
 /* The ways from our hooks back into Linux's code. Natively. */
 void mercury_fill_hooks(const struct mercury_site_table *t);
 
-/* In sites_hooks.S: over what is read only; natively, interrupts off. A word within a cache line: at once. */
+/* In sites_hooks.S: over what is read only; natively, interrupts off. */
 void mercury_write_text(void *to, const void *from, size_t n);
-void mercury_write_word(void *to, u64 word);
 
 /* --- sites_vectors.c ------------------------------------------------------------------------------ */
 
@@ -103,6 +102,19 @@ void mercury_write_word(void *to, u64 word);
  * NULL. Returned: the call of the page fault's, or NULL.
  */
 const u8 *mercury_sites_vectors(u32 *vectors, const u8 *(*call_in)(const u8 *from, const u8 *to));
+
+/* --- sites_quiet.c: no NMI while code is written -------------------------------------------------- */
+
+/* Natively, in process context, before the others. */
+void mercury_quiet_load(void);
+
+/*
+ * On this CPU, native, interrupts off: between the two, NMIs and machine checks are noted only; Linux's handlers
+ * have run when the latter returns. It is serializing: what others have written before is what is executed behind
+ * it.
+ */
+void mercury_quiet_begin(void);
+void mercury_quiet_end(void);
 
 /* --- sites_hold.c: no kprobe on what is patched --------------------------------------------------- */
 

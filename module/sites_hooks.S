@@ -186,17 +186,6 @@ SYM_FUNC_START(mercury_write_text)
 	RET
 SYM_FUNC_END(mercury_write_text)
 
-/* void mercury_write_word(void *to, u64 word): the same, at once for whoever executes what is there. */
-SYM_FUNC_START(mercury_write_word)
-	movq	%cr0, %rax
-	movq	%rax, %rdx
-	btrq	$16, %rdx			/* CR0.WP */
-	movq	%rdx, %cr0
-	xchgq	%rsi, (%rdi)
-	movq	%rax, %cr0
-	RET
-SYM_FUNC_END(mercury_write_word)
-
 /* void mercury_write_cr4(unsigned long value): without Linux's shadow and its pinned bits. */
 SYM_FUNC_START(mercury_write_cr4)
 	movq	%rdi, %cr4
