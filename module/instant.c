@@ -8,7 +8,7 @@
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <asm/msr.h>
@@ -167,6 +167,8 @@ int mercury_stop_all(u32 attempts, u32 *retries)
 			return mercury_errno(error);
 		}
 		wait_before(*retries);
+		if (signal_pending(current))
+			return -EINTR;
 	}
 	mercury_refuse("snapshot: the CPUs did not all stop within %u us in %u attempts; try again",
 		       BOUND_US, attempts);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # silent.sh: CPU 1 does not answer at each step of a switch: the command fails within its bound, says
-# which CPU, all are native again, and the next attempt works.
+# which CPU, all are native again, and the next attempt works. A snapshot tries again, until it is interrupted.
 set -u
 
 # shellcheck source-path=SCRIPTDIR
@@ -20,6 +20,14 @@ silence() {
 	silences
 	before=$over
 	echo "1 $MS $1" > $SILENT
+}
+
+# pause SECONDS: without a new process, too.
+mkfifo "$WORK/nothing"
+exec 4<> "$WORK/nothing"
+pause() {
+	# shellcheck disable=SC3045 # busybox has -t
+	read -r -t "$1" _ <&4
 }
 
 # wait_for_answer: until the silence is over.
@@ -91,6 +99,19 @@ sleep 2
 comes_round "silent before sleep"
 
 succeeds "to virtual" set_mode virtual
+silence 1
+mercury snapshot "$WORK/core" 2> "$WORK/error" &
+snapshot=$!
+pause 1
+kill -INT $snapshot
+wait $snapshot
+status=$?
+silences
+is "silent at a snapshot's instant: a signal ends it" "$over $status" "$before 1"
+like "silent at a snapshot's instant: it says so" "$(cat "$WORK/error")" "*interrupted*"
+wait_for_answer
+succeeds "the next snapshot" mercury snapshot --range 0x1000000-0x1100000 "$WORK/core"
+
 silence 1
 succeeds "the module unloads while a CPU is silent: it waits" rmmod mercury_vmx
 succeeds "every CPU is native" hv --expect native
