@@ -6,24 +6,28 @@
 
 #include "command.h"
 
+static void print_mode_as_json(const char *mode)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "mode", json_object_new_string(mode));
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	json_object_put(object);
+}
+
 static enum exit_status set(const struct options *options, bool is_virtual)
 {
 	const char *mode = is_virtual ? "virtual" : "native";
 	struct mercury_problem problem;
-	struct json_object *object;
 
 	if (mercury_set_virtual(is_virtual, &problem)) {
 		print_problem(options, &problem);
 		return exit_for(&problem);
 	}
-	if (!options->json) {
-		printf("%s\n", mode);
-		return EXIT_DONE;
-	}
-	object = json_object_new_object();
-	json_object_object_add(object, "mode", json_object_new_string(mode));
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
-	json_object_put(object);
+	if (options->json)
+		print_mode_as_json(mode);
+	else
+		puts(mode);
 	return EXIT_DONE;
 }
 
@@ -68,8 +72,11 @@ enum exit_status command_wait(const struct options *options, int argc, char **ar
 		fputs("mercury: wait takes native or virtual; see mercury --help\n", stderr);
 		return EXIT_USAGE;
 	}
-	if (!mercury_wait(!strcmp(argv[1], "virtual"), &problem))
-		return EXIT_DONE;
-	print_problem(options, &problem);
-	return exit_for(&problem);
+	if (mercury_wait(!strcmp(argv[1], "virtual"), &problem)) {
+		print_problem(options, &problem);
+		return exit_for(&problem);
+	}
+	if (options->json)
+		print_mode_as_json(argv[1]);
+	return EXIT_DONE;
 }
