@@ -116,8 +116,8 @@ struct mercury_item {
 };
 
 /*
- * All items that a switch must leave as they were, of every CPU, in order. -1 with `problem`: ENOENT no
- * debugfs, or the module is not loaded; ENODEV no backend; EACCES it takes root.
+ * All items that a switch must leave as they were, of every CPU, in order. -1 with `problem`: ENOENT the
+ * module is not loaded; ENXIO debugfs is not there; ENODEV no backend; EACCES it takes root; ENOMEM.
  */
 int mercury_state_read(void (*tell)(const struct mercury_item *item, void *data), void *data,
 		       struct mercury_problem *problem);
@@ -130,8 +130,8 @@ struct mercury_cost {
 
 /*
  * Have the module measure each event that takes CPL 0, on a CPU that has interrupts off meanwhile; the
- * machine must be native. -1 with `problem`: ENOENT no debugfs, or the module is not loaded; EACCES it
- * takes root; EBUSY VMX is owned by another, or the machine is virtual; ENODEV no backend, no VT-x.
+ * machine must be native. -1 with `problem`: as mercury_state_read(); EBUSY VMX is owned by another, or
+ * the machine is virtual; ENODEV also no VT-x; EIO a VMX instruction failed.
  */
 int mercury_costs_read(void (*tell)(const struct mercury_cost *cost, void *data), void *data,
 		       struct mercury_problem *problem);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "files.h"
 
@@ -48,8 +47,8 @@ int mercury_problem_debugfs(struct mercury_problem *problem, const char *path)
 				       "see mercury check for what this machine lacks",
 				       "nothing to read: %s", status.sentence);
 	default:
-		return mercury_problem(problem, ENOENT,
-				       "mount -t debugfs debugfs /sys/kernel/debug", "%s: %s", path,
-				       strerror(ENOENT));
+		/* ENOENT is the module's absence. */
+		return mercury_problem(problem, ENXIO, "mount -t debugfs debugfs /sys/kernel/debug",
+				       "%s: debugfs is not there", path);
 	}
 }
