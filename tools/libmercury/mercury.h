@@ -77,7 +77,7 @@ struct mercury_status {
 	enum mercury_state state;
 	char backend[16];     /* "vmx", "ring1", "none", or empty if absent                   */
 	char sentence[320];   /* mercury.status as the module puts it                         */
-	char last_error[320]; /* why the last command was refused, or "none"                  */
+	char last_error[320]; /* of the last command since the load that was refused, or "none" */
 	uint64_t to_virtual, to_native;
 	uint64_t memory_used, memory_allocated; /* KiB                                            */
 	size_t nr_cpus;

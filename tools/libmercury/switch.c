@@ -32,6 +32,14 @@ static const char *next_step(int number)
 	return "see mercury log";
 }
 
+/* The module's reason, where this refusal has left one: a signal has not, and what is there is another's. */
+static const char *reason(int number, const struct mercury_status *status)
+{
+	bool is_told = number != EINTR && *status->last_error && strcmp(status->last_error, "none");
+
+	return is_told ? status->last_error : strerror(number);
+}
+
 int mercury_set_virtual(bool is_virtual, struct mercury_problem *problem)
 {
 	const char *mode = is_virtual ? "virtual" : "native";
@@ -50,7 +58,7 @@ int mercury_set_virtual(bool is_virtual, struct mercury_problem *problem)
 	if (mercury_status_read(&status, problem))
 		return -1;
 	mercury_problem(problem, number, next_step(number), "not %s: %s", mode,
-			*status.last_error ? status.last_error : strerror(number));
+			reason(number, &status));
 	mercury_status_free(&status);
 	return -1;
 }
