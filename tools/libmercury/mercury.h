@@ -96,8 +96,9 @@ void mercury_status_free(struct mercury_status *status);
 
 /*
  * Bring the machine to virtual or native mode; what it is already is success. -1 with `problem`:
- * ENOENT the module is not loaded, EPERM not allowed, ENODEV no backend, EBUSY VMX is owned by another
- * or the machine must stay native, ETIMEDOUT a CPU did not answer, EIO a CPU failed.
+ * ENOENT the module is not loaded; EACCES the file may not be written, EPERM that takes CAP_SYS_ADMIN;
+ * ENODEV no backend, or the machine has what is refused; EBUSY VMX is owned by another, or the machine must
+ * stay native; ETIMEDOUT a CPU did not answer; EIO a CPU failed; EINTR a signal came first; ENOMEM.
  */
 int mercury_set_virtual(bool is_virtual, struct mercury_problem *problem);
 
@@ -197,9 +198,11 @@ struct mercury_snapshot_report {
 /*
  * Write the memory of the running machine, as it is at one instant during the call, to `fd` as an ELF
  * core file. The machine is virtual meanwhile, and afterwards what it was before. -1 with `problem`: as
- * mercury_set_virtual(); EBUSY another snapshot is being taken; ENOSPC the pool, or the disk, is full;
- * EAGAIN the CPUs could not be stopped in time; ECANCELED progress() said so, or the mode changed.
- * Either way the system goes on unharmed and nothing stays protected.
+ * mercury_set_virtual(), EPERM also under lockdown's confidentiality; EBUSY another snapshot is being taken;
+ * EOPNOTSUPP no EPT, as in ring 1; EINVAL no RAM lies in the ranges, or a CPU went native before the instant;
+ * E2BIG there are too many ranges; EAGAIN the CPUs could not be stopped in time; ENOSPC the pool, or the disk,
+ * is full; EIO the VMM failed meanwhile; ECANCELED progress() said so, or the mode changed; or what write()
+ * gave, as EPIPE. Either way the system goes on unharmed and nothing stays protected.
  */
 int mercury_snapshot(const struct mercury_snapshot_options *options, int fd,
 		     struct mercury_snapshot_report *report, struct mercury_problem *problem);
