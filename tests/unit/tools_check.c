@@ -59,12 +59,15 @@ static void loaded(const char *mode, const char *backend)
 		assert_string_equal(found, findings);                                              \
 	} while (0)
 
-/* A machine with VT-x that nobody uses, and no module. */
+#define MODULES "/lib/modules/6.1.0/modules.dep"
+
+/* A machine with VT-x that nobody uses, and a module that is not loaded. */
 static int machine(void **unused)
 {
 	(void)unused;
 	fake_tools_machine(false);
 	put("/proc/mercury", NULL);
+	put(MODULES, "updates/dkms/mercury-vmx.ko:\n");
 	put("/sys/module/kvm_amd/refcnt", NULL);
 	put("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
 	return 0;
@@ -110,6 +113,16 @@ static void it_cannot_where_neither_can(void **unused)
 	assert_check(BAD, "kernel ok, lockdown ok, vt-x no, ring-1 no, kvm ok, module no");
 }
 
+/* What VT-x says stands, but it would not load. */
+static void it_cannot_be_told_where_there_is_no_module(void **unused)
+{
+	(void)unused;
+	put(MODULES, "kernel/drivers/block/loop.ko:\n");
+	assert_check(UNKNOWN, "kernel ok, lockdown ok, vt-x ok, kvm ok, module unknown");
+	loaded("native", "vmx");
+	assert_check(GOOD, "kernel ok, lockdown ok, vt-x ok, kvm ok, module ok");
+}
+
 /* The module has no second try. */
 static void a_loaded_vmx_does_not_fall_to_ring_1(void **unused)
 {
@@ -150,6 +163,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(ring_1_is_it_where_vt_x_cannot_be, machine),
 	cmocka_unit_test_setup(a_module_in_ring_1_says_nothing_of_vt_x_in_use, machine),
 	cmocka_unit_test_setup(it_cannot_where_neither_can, machine),
+	cmocka_unit_test_setup(it_cannot_be_told_where_there_is_no_module, machine),
 	cmocka_unit_test_setup(a_loaded_vmx_does_not_fall_to_ring_1, machine),
 	cmocka_unit_test_setup(without_msrs_cpuid_tells_what_it_can, machine),
 	cmocka_unit_test_setup(ring_1_needs_symbols_and_ring_0, machine),
@@ -166,7 +180,8 @@ int main(int argc, char **argv)
 	if (!mkdtemp(root) || setenv("MERCURY_ROOT", root, 1))
 		return 1;
 	snprintf(command, sizeof(command),
-		 "cd %s && mkdir -p proc/sys/kernel sys/module/kvm_amd sys/kernel/security && "
+		 "cd %s && mkdir -p proc/sys/kernel sys/module/kvm_amd sys/kernel/security "
+		 "lib/modules/6.1.0 && "
 		 "echo 6.1.0 > proc/sys/kernel/osrelease",
 		 root);
 	if (system(command))

@@ -12,6 +12,7 @@
 #include "files.h"
 #include "mercury.h"
 #include "port.h"
+#include "problem.h"
 #include "ring1/require.h"
 #include "vmx/capability.h"
 #include "vmx/require.h"
@@ -88,14 +89,10 @@ static bool is_meant_for(const char *release)
 
 static int check_kernel(struct listener *l, bool is_loaded)
 {
-	char *release = files_read("/proc/sys/kernel/osrelease");
 	struct utsname u;
 
 	uname(&u);
-	if (release)
-		snprintf(u.release, sizeof(u.release), "%.*s", (int)strcspn(release, "\n"),
-			 release);
-	free(release);
+	files_release(u.release);
 	if (strcmp(u.machine, "x86_64"))
 		return tell(l, "kernel", MERCURY_BAD, "run a 64-bit kernel",
 			    "the kernel %s is for %s; Mercury is for x86_64", u.release, u.machine);
@@ -126,6 +123,13 @@ static int check_lockdown(struct listener *l, bool is_loaded)
 static int check_module(struct listener *l, const struct mercury_status *status,
 			const struct mercury_problem *problem)
 {
+	struct mercury_problem absent;
+
+	/* Where it could be loaded, that it is not yet is as it should be. */
+	if (!problem && status->state == MERCURY_STATE_ABSENT && !files_has_module()) {
+		mercury_problem_absent(&absent);
+		problem = &absent;
+	}
 	if (problem)
 		return tell(l, "module", MERCURY_UNKNOWN, problem->next, "%s", problem->what);
 	if (status->state == MERCURY_STATE_ABSENT)

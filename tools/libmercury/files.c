@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 const char *files_root(void)
@@ -99,6 +100,30 @@ bool files_confidential(void)
 
 	free(text);
 	return confidential;
+}
+
+void files_release(char *release)
+{
+	char *text = files_read("/proc/sys/kernel/osrelease");
+	struct utsname u;
+
+	uname(&u);
+	snprintf(release, MAX_RELEASE, "%.*s", text ? (int)strcspn(text, "\n") : -1,
+		 text ? text : u.release);
+	free(text);
+}
+
+bool files_has_module(void)
+{
+	char release[MAX_RELEASE], path[MAX_RELEASE + 32], *text;
+	bool has;
+
+	files_release(release);
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", release);
+	text = files_read(path);
+	has = text && strstr(text, "/mercury-vmx.ko");
+	free(text);
+	return has;
 }
 
 int files_write(const char *path, const char *text)

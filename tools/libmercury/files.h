@@ -25,6 +25,12 @@ int files_locked_down(void);
 /* So far that it keeps what it holds from root? Not where that cannot be told. */
 bool files_confidential(void);
 
+/* The release of the kernel that runs, as in uname -r: MAX_RELEASE bytes at most, with the 0. */
+#define MAX_RELEASE 65
+void files_release(char *release);
+/* Would modprobe find mercury-vmx for that kernel? */
+bool files_has_module(void);
+
 /* `text` in one write(). 0, or -1 with errno. */
 int files_write(const char *path, const char *text);
 

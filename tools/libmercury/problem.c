@@ -23,6 +23,14 @@ int mercury_problem(struct mercury_problem *problem, int number, const char *nex
 
 int mercury_problem_absent(struct mercury_problem *problem)
 {
+	char release[MAX_RELEASE];
+
+	files_release(release);
+	if (!files_has_module())
+		return mercury_problem(
+			problem, ENOENT,
+			"apt-get install linux-headers-$(uname -r), then see: dkms status mercury; from the sources: make install",
+			"there is no module mercury-vmx for Linux %s", release);
 	if (files_locked_down() > 0)
 		return mercury_problem(
 			problem, ENOENT,
