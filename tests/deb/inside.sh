@@ -51,6 +51,8 @@ ok "it goes, with its hook" /etc/kernel/postrm.d/mercury-sites second
 is "and so does its table" "$(ls /lib/firmware/mercury)" first.sites
 rm /boot/vmlinuz-second /boot/vmlinuz-third
 is "nothing was loaded or switched: status says so" "$(mercury status)" "mode      not loaded"
+ok "stopping the unit without the module is no failure" \
+	sh -c "$(sed -n 's/^ExecStop=//p' /lib/systemd/system/mercury-mode@.service)"
 mkdir -p /etc/systemd/system/multi-user.target.wants
 ln -s /lib/systemd/system/mercury-mode@.service \
 	/etc/systemd/system/multi-user.target.wants/mercury-mode@virtual.service

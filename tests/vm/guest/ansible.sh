@@ -98,6 +98,15 @@ is "it is stopped" "$(manage stop mercury-mode@virtual)" ""
 succeeds "every CPU is native" hv --expect native
 is "it is started" "$(manage start mercury-mode@virtual)" ""
 succeeds "every CPU is a guest" hv --expect virtual
+set_mode native
+is "native by a command, it stays active" "$(manage is-active mercury-mode@virtual)" active
+is "and is restarted" "$(manage restart mercury-mode@virtual)" ""
+succeeds "every CPU is a guest" hv --expect virtual
+succeeds "the module goes meanwhile" rmmod mercury_vmx
+is "it is stopped without it" "$(manage stop mercury-mode@virtual)" ""
+is "which is no failure" "$(manage is-active mercury-mode@virtual)" inactive
+is "it is started again" "$(manage start mercury-mode@virtual)" ""
+succeeds "every CPU is a guest" hv --expect virtual
 is "no unit has failed" "$(manage list-units --failed --plain --no-legend 'mercury*')" ""
 manage poweroff > "$WORK/output"
 wait "$booted"
