@@ -47,6 +47,10 @@ done
 is "bash completes it" "$(bash -c '. /usr/share/bash-completion/bash_completion
 	_completion_loader mercury; COMP_WORDS=(mercury vir) COMP_CWORD=1
 	$(complete -p mercury | sed "s/.*-F \([^ ]*\).*/\1/") mercury vir mercury; echo "${COMPREPLY[@]}"' 2>&1)" virtual
+# Of its own cron has this one.
+path=$(sed -n 's/^ *PATH=//p' /packages/tree/docs/operators.md)
+is "cron finds the command, by the document's line" \
+	"$(env -i PATH="${path:-/usr/bin:/bin}" sh -c 'command -v mercury')" "$(command -v mercury)"
 ok "systemd has the unit" systemctl enable mercury-mode@virtual
 ok "and makes it so at each boot" systemctl is-enabled mercury-mode@virtual
 is "by a command that is there" "$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' \
