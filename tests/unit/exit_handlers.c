@@ -208,6 +208,20 @@ static void vmcall_number_is_not_truncated(void **unused)
 	assert_int_equal(fake.error, MERCURY_E_BAD_CALL);
 }
 
+/* How often the VMM's log holds that text. */
+static unsigned int logged(const char *text)
+{
+	const struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
+	const char *at = shared->log, *end = at + shared->log_head;
+	unsigned int n = 0;
+
+	while ((at = memmem(at, (size_t)(end - at), text, strlen(text)))) {
+		at++;
+		n++;
+	}
+	return n;
+}
+
 /* "the stock crash path executes VMXOFF, which exits and means 'this CPU to native'" */
 static void vmxoff_goes_native(void **unused)
 {
@@ -220,6 +234,7 @@ static void vmxoff_goes_native(void **unused)
 	assert_true(fake.cpu.cr4 & CR4_VMXE);
 	assert_int_equal(fake.cpu.gpr.rax, 0x99);
 	assert_int_equal(fake_vmm_cpu()->mode, MODE_PREPARED);
+	assert_int_equal(logged("Linux executes VMXOFF"), 1);
 }
 
 /* SDM vol. 3, VMXOFF: #UD outside VMX operation, which is where Linux sees itself without VMXE. */
@@ -244,6 +259,7 @@ static void clearing_vmxe_goes_native(void **unused)
 	assert_int_equal(fake.cpu.cr4, value);
 	assert_int_equal(fake.cpu.rip, rip + 4);
 	assert_int_equal(fake.cpu.mode, FAKE_OFF);
+	assert_int_equal(logged("to CR4, which takes native mode"), 1);
 }
 
 /*
@@ -445,20 +461,6 @@ static bool is_known(uint32_t reason)
 		if (known[i] == reason)
 			return true;
 	return false;
-}
-
-/* How often the VMM's log holds that text. */
-static unsigned int logged(const char *text)
-{
-	const struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
-	const char *at = shared->log, *end = at + shared->log_head;
-	unsigned int n = 0;
-
-	while ((at = memmem(at, (size_t)(end - at), text, strlen(text)))) {
-		at++;
-		n++;
-	}
-	return n;
 }
 
 /*

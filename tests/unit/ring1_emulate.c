@@ -3,6 +3,7 @@
 #include "ring1/decode.h"
 #include "ring1/stubs.h"
 #include "ring1_linux.h"
+#include "window.h"
 #include "x86/msr.h"
 #include "x86/msr_bits.h"
 
@@ -423,6 +424,7 @@ static void an_msr_that_is_not_there_is_gp(void **unused)
 
 static void cr3_without_the_window_ends_ring_1(void **unused)
 {
+	const struct mercury_shared *shared = window_at(MERCURY_WINDOW_SHARED);
 	int outcome;
 
 	(void)unused;
@@ -437,6 +439,7 @@ static void cr3_without_the_window_ends_ring_1(void **unused)
 	/* In front of the instruction, which the bare machine executes. */
 	assert_int_equal(fake.cpu.rip, (uint64_t)linux_at(CODE));
 	assert_int_equal(cpu_shared(cpu())->forced, 1);
+	assert_non_null(strstr(shared->log, "Linux writes CR3, which takes native mode"));
 }
 
 static void cr4_with_a_feature_not_carried_ends_ring_1(void **unused)

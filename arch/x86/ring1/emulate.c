@@ -4,6 +4,7 @@
 #include "decode.h"
 #include "emulate.h"
 #include "insn.h"
+#include "mercury/console.h"
 #include "port.h"
 #include "x86/cpuid.h"
 #include "x86/cr.h"
@@ -63,9 +64,10 @@ static void set_pair(struct ring1_frame *f, uint64_t value)
 	f->regs.rdx = value >> 32;
 }
 
-/* The bare machine from this very instruction on; if that cannot be, the fault stays a fault. */
-static enum answer go_native(struct cpu *cpu)
+enum answer emulate_natively(struct cpu *cpu, const char *what)
 {
+	console_line("cpu %u: Linux writes %s, which takes native mode: end what wants that, then switch again",
+		     cpu->index, what);
 	vmm_force_native(cpu);
 	return NOT_OURS;
 }
@@ -103,7 +105,7 @@ static enum answer write_cr3(struct cpu *cpu, uint64_t value)
 {
 	/* Page tables that Linux did not make for a process, as kexec's: the VMM ends here. */
 	if (!ring1_root_has_window(cpu, value))
-		return go_native(cpu);
+		return emulate_natively(cpu, "CR3");
 	return insn_write_cr3_safe(value) ? DONE : FAULT;
 }
 
@@ -122,7 +124,7 @@ static enum answer write_cr(struct cpu *cpu, struct ring1_frame *f, const struct
 		return write_cr3(cpu, value);
 	case 4:
 		if (ring1_refuses_cr4(value))
-			return go_native(cpu);
+			return emulate_natively(cpu, "CR4");
 		return insn_write_cr4_safe(value & ~ring1_patch(cpu)->hidden_cr4) ? DONE : FAULT;
 	case 8:
 		return insn_write_cr8_safe(value) ? DONE : FAULT;
@@ -208,14 +210,14 @@ static enum answer wrmsr(struct cpu *cpu, struct ring1_frame *f, const struct in
 	if (msr == MERCURY_RING1_CALL)
 		return call(cpu, f, i);
 	if (msr == MSR_IA32_EFER && ring1_refuses_efer(value))
-		return go_native(cpu);
+		return emulate_natively(cpu, "EFER");
 	if (!own)
 		return insn_wrmsr_safe(msr, value) ? DONE : FAULT;
 	if (!paging_canonical(value, 48))
 		return RAISE_GP;
 	/* The patched code goes on at the entry it was patched for, and reaches the VMM by SYSCALL itself. */
 	if (msr == MSR_IA32_LSTAR && ring1_patch(cpu)->is_on && value != *own)
-		return go_native(cpu);
+		return emulate_natively(cpu, "LSTAR");
 	*own = value;
 	return DONE;
 }

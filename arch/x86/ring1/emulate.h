@@ -28,6 +28,12 @@ void emulate_step_over(struct cpu *cpu, struct ring1_frame *f, const struct insn
 /* The fault of an instruction in the VMM's hands, ring1_cpu()->fault, is Linux's. */
 void emulate_raise_fault(struct cpu *cpu, struct ring1_frame *f);
 
+/*
+ * The bare machine from this very instruction on, which writes to `what`; if that cannot be, the fault stays a
+ * fault.
+ */
+enum answer emulate_natively(struct cpu *cpu, const char *what);
+
 /* tables.c: descriptor tables, selectors, the machine status word */
 enum answer emulate_sgdt(struct cpu *cpu, struct ring1_frame *f, const struct insn *i);
 enum answer emulate_sidt(struct cpu *cpu, struct ring1_frame *f, const struct insn *i);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Linux's descriptor tables and selectors: what it reads are its own, what it loads stays beside ours. */
-#include "call.h"
 #include "emulate.h"
 #include "insn.h"
 #include "port.h"
@@ -70,12 +69,6 @@ enum answer emulate_smsw(struct cpu *cpu, struct ring1_frame *f, const struct in
 
 /* --- Loading ------------------------------------------------------------------------------------ */
 
-static enum answer go_native(struct cpu *cpu)
-{
-	vmm_force_native(cpu);
-	return NOT_OURS;
-}
-
 /* Linux has one GDT, at two addresses; another table is the end of this Linux (kexec). */
 enum answer emulate_lgdt(struct cpu *cpu, struct ring1_frame *f, const struct insn *i)
 {
@@ -86,7 +79,7 @@ enum answer emulate_lgdt(struct cpu *cpu, struct ring1_frame *f, const struct in
 		return FAULT;
 	if (table.limit != LINUX_GDT_LIMIT ||
 	    (table.base != cpu->gdt_rw && table.base != r->gdtr_linux))
-		return go_native(cpu);
+		return emulate_natively(cpu, "GDTR");
 	r->gdtr = table;
 	table.limit = RING1_GDT_LIMIT;
 	insn_lgdt(&table);
@@ -100,7 +93,7 @@ enum answer emulate_lidt(struct cpu *cpu, struct ring1_frame *f, const struct in
 	if (!load(f, i, &table, sizeof(table)))
 		return FAULT;
 	if (!table.limit)
-		return go_native(cpu);
+		return emulate_natively(cpu, "IDTR");
 	ring1_cpu(cpu)->idtr = table;
 	return DONE;
 }

@@ -175,9 +175,10 @@ static enum answer exit_vmcall(struct cpu *cpu)
 /* Linux sees CR4.VMXE, so that its crash path executes VMXOFF: it wants the bare machine. */
 static enum answer exit_vmxoff(struct cpu *cpu)
 {
-	(void)cpu;
 	if (guest_cpl() || !(insn_vmread(VMCS_CR4_READ_SHADOW) & CR4_VMXE))
 		return inject_ud();
+	console_line("cpu %u: Linux executes VMXOFF, which takes native mode: end what else wants VMX, then switch again",
+		     cpu->index);
 	step_over();
 	return LEAVE;
 }
@@ -226,6 +227,8 @@ static enum answer exit_cr_access(struct cpu *cpu)
 	} else {
 		return UNKNOWN;
 	}
+	console_line("cpu %u: Linux writes %lx to CR%u, which takes native mode: end what wants that, then switch again",
+		     cpu->index, value, (unsigned int)VMX_QUAL_CR_NUMBER(q));
 	step_over();
 	return LEAVE;
 }
