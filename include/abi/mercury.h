@@ -65,7 +65,8 @@ typedef unsigned long long mer_u64; /* prints as %llu on both sides */
 
 /*
  * Process-context identifiers of the transition roots and of the VMM's own root, used only when
- * CR4.PCIDE = 1. Linux uses 1-6 and, for the user half under PTI, the same with bit 11 set.
+ * CR4.PCIDE = 1. Linux uses 1-6 and, for the user half under PTI, the same with bit 11 set; with AMD's
+ * INVLPGB, from 6.15 on, all below 800h, these too: nothing that is cached under them may serve another root.
  */
 #define MERCURY_PCID_TRANSITION 0x7f0
 #define MERCURY_PCID_VMM 0x7f1

@@ -135,6 +135,19 @@ bool insn_invpcid_safe(uint64_t type, const void *descriptor)
 	return may_fault();
 }
 
+bool insn_invlpgb_safe(uint64_t rax, uint32_t ecx, uint32_t edx)
+{
+	fake_ring1.invlpgb[0] = rax;
+	fake_ring1.invlpgb[1] = ecx;
+	fake_ring1.invlpgb[2] = edx;
+	return may_fault();
+}
+
+void insn_tlbsync(void)
+{
+	fake_ring1.tlbsyncs++;
+}
+
 static bool xstate(uint64_t address, uint64_t mask, bool wide)
 {
 	fake_ring1.xstate_address = address;

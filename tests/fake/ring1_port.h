@@ -17,7 +17,8 @@ struct fake_ring1 {
 	uint64_t bad, bad_end; /* Linux's memory that faults                                      */
 	bool faults;           /* instructions that can fault do, with #GP                        */
 	uint32_t wakes;        /* the interrupt that ends a wait; 0: an NMI                       */
-	unsigned int waits, swapgs, clts, invpcids, xsaves, xrstors, monitors;
+	unsigned int waits, swapgs, clts, invpcids, tlbsyncs, xsaves, xrstors, monitors;
+	uint64_t invlpgb[3]; /* operands of the last: rax, ecx, edx                             */
 	uint16_t port;
 	unsigned int port_size;
 	uint32_t port_value;

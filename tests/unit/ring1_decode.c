@@ -17,7 +17,7 @@ struct golden {
 
 #define NONE INSN_NO_REG
 
-/* What Linux 6.1 and 6.12 execute; comments name a place. */
+/* What Linux 6.1, 6.12 and, of AMD's, 6.15 execute; comments name a place. */
 static const struct golden goldens[] = {
 	{ "swapgs", BYTES(0x0f, 0x01, 0xf8), INSN_SWAPGS, 4, 0, NONE },
 	{ "iretq", BYTES(0x48, 0xcf), INSN_IRET, 8, 0, NONE },
@@ -40,6 +40,8 @@ static const struct golden goldens[] = {
 	{ "invlpg (%rbx)", BYTES(0x0f, 0x01, 0x3b), INSN_INVLPG, 4, 0, NONE },
 	{ "invpcid (%rsp), %rax", BYTES(0x66, 0x0f, 0x38, 0x82, 0x04, 0x24), INSN_INVPCID, 2, 0,
 	  NONE },
+	{ "invlpgb", BYTES(0x0f, 0x01, 0xfe), INSN_INVLPGB, 4, 0, NONE },
+	{ "tlbsync", BYTES(0x0f, 0x01, 0xff), INSN_TLBSYNC, 4, 0, NONE },
 	{ "wbinvd", BYTES(0x0f, 0x09), INSN_WBINVD, 4, 0, NONE },
 	{ "wbnoinvd", BYTES(0xf3, 0x0f, 0x09), INSN_WBINVD, 4, 0, NONE },
 	{ "invd", BYTES(0x0f, 0x08), INSN_INVD, 4, 0, NONE },
@@ -161,6 +163,10 @@ static void others_are_not_ours(void **unused)
 	unknown("lock rdmsr", BYTES(0xf0, 0x0f, 0x32));
 	unknown("vmcall", BYTES(0x0f, 0x01, 0xc1));
 	unknown("clui", BYTES(0xf3, 0x0f, 0x01, 0xee));
+	unknown("rmpupdate", BYTES(0xf2, 0x0f, 0x01, 0xfe));
+	unknown("rmpadjust", BYTES(0xf3, 0x0f, 0x01, 0xfe));
+	unknown("pvalidate", BYTES(0xf2, 0x0f, 0x01, 0xff));
+	unknown("psmash", BYTES(0xf3, 0x0f, 0x01, 0xff));
 	unknown("verr %ax", BYTES(0x0f, 0x00, 0xe0));
 	unknown("cmpxchg8b (%rdi)", BYTES(0x0f, 0xc7, 0x0f));
 	unknown("rdrand %eax", BYTES(0x0f, 0xc7, 0xf0));

@@ -530,6 +530,30 @@ static void stac_and_clac_change_ac(void **unused)
 	assert_true(frame()->rflags & RFLAGS_AC);
 }
 
+/* Linux 6.15, arch/x86/include/asm/tlb.h: __invlpgb(), __tlbsync(). Neither has an entry in its table. */
+static void a_flush_of_all_cpus_is_linuxs_own(void **unused)
+{
+	(void)unused;
+	frame()->regs.rax = UINT64_C(0xffffc90000123009);
+	frame()->regs.rcx = UINT64_C(0xaaaaaaaa80000007);
+	frame()->regs.rdx = UINT64_C(0xbbbbbbbb07ef0000);
+	EXECUTE(0x0f, 0x01, 0xfe);
+	assert_stepped(3);
+	assert_int_equal(fake_ring1.invlpgb[0], UINT64_C(0xffffc90000123009));
+	assert_int_equal(fake_ring1.invlpgb[1], 0x80000007);
+	assert_int_equal(fake_ring1.invlpgb[2], 0x07ef0000);
+	frame()->rip = (uint64_t)linux_at(CODE);
+	EXECUTE(0x0f, 0x01, 0xff);
+	assert_stepped(3);
+	assert_int_equal(fake_ring1.tlbsyncs, 1);
+	assert_int_equal(cpu_shared(cpu())->exits[MERCURY_RING1_TLB], 2);
+	/* What the bare machine does not take either. */
+	frame()->rip = (uint64_t)linux_at(CODE);
+	fake_ring1.faults = true;
+	EXECUTE(0x0f, 0x01, 0xfe);
+	assert_delivered(VECTOR_GP);
+}
+
 static void a_single_step_over_an_instruction_traps_behind_it(void **unused)
 {
 	(void)unused;
@@ -644,6 +668,7 @@ static const struct CMUnitTest tests[] = {
 	T(a_single_step_ends_a_wait_at_once),
 	T(mwait_does_not_sleep_over_a_write),
 	T(stac_and_clac_change_ac),
+	T(a_flush_of_all_cpus_is_linuxs_own),
 	T(a_single_step_over_an_instruction_traps_behind_it),
 	T(a_fault_of_the_operand_is_linuxs),
 	T(sgdt_stores_linuxs),

@@ -156,13 +156,17 @@ static enum ring1_insn group_6(struct reader *r, const struct prefixes *p, struc
 	return ops[m.reg];
 }
 
-/* 0F 01 with a register: instructions of their own, by the whole byte. */
+/*
+ * 0F 01 with a register: instructions of their own, by the whole byte. Some are others with F2 and F3. SDM
+ * vol. 2, A.4; AMD APM vol. 3, appendix A.1.
+ */
 static enum ring1_insn group_7_register(const struct modrm *m, const struct prefixes *p)
 {
+	bool is_plain = !p->rep && !p->repne && !p->operand_16;
+
 	switch (m->mod << 6 | m->reg << 3 | m->rm) {
 	case 0xc6:
-		return p->rep || p->repne || p->operand_16 ? INSN_UNKNOWN :
-							     INSN_WRMSR; /* WRMSRNS */
+		return is_plain ? INSN_WRMSR : INSN_UNKNOWN; /* WRMSRNS */
 	case 0xc8:
 		return INSN_MONITOR;
 	case 0xc9:
@@ -177,6 +181,10 @@ static enum ring1_insn group_7_register(const struct modrm *m, const struct pref
 		return INSN_SWAPGS;
 	case 0xf9:
 		return INSN_RDTSCP;
+	case 0xfe:
+		return is_plain ? INSN_INVLPGB : INSN_UNKNOWN;
+	case 0xff:
+		return is_plain ? INSN_TLBSYNC : INSN_UNKNOWN;
 	}
 	return INSN_UNKNOWN;
 }

@@ -16,7 +16,7 @@
 	I(UNKNOWN)                                                                                 \
 	I(SWAPGS) I(IRET) I(SYSRET) I(RDMSR) I(WRMSR)                                              \
 	I(READ_CR) I(WRITE_CR) I(READ_DR) I(WRITE_DR) I(CLTS) I(SMSW) I(LMSW)                      \
-	I(INVLPG) I(INVPCID) I(INVD) I(WBINVD) I(HLT) I(CLAC) I(STAC) I(MONITOR) I(MWAIT)          \
+	I(INVLPG) I(INVPCID) I(INVLPGB) I(TLBSYNC) I(INVD) I(WBINVD) I(HLT) I(CLAC) I(STAC) I(MONITOR) I(MWAIT)          \
 	I(SGDT) I(SIDT) I(LGDT) I(LIDT) I(SLDT) I(STR) I(LLDT) I(LTR) I(MOV_SREG)                  \
 	I(XSAVES) I(XRSTORS) I(XSETBV) I(RDTSC) I(RDTSCP) I(RDPMC) I(TPAUSE) I(CPUID)              \
 	I(INT) I(UD2) I(IN) I(OUT) I(INS) I(OUTS)

@@ -384,6 +384,16 @@ static enum answer invpcid(struct cpu *cpu, struct ring1_frame *f, const struct 
 		       FAULT;
 }
 
+/* On all CPUs, and the wait for those that this CPU began. AMD APM vol. 3, INVLPGB, TLBSYNC */
+static enum answer invlpgb(struct cpu *cpu, struct ring1_frame *f, const struct insn *i)
+{
+	(void)cpu;
+	if (i->op == INSN_INVLPGB)
+		return insn_invlpgb_safe(f->regs.rax, f->regs.rcx, f->regs.rdx) ? DONE : FAULT;
+	insn_tlbsync();
+	return DONE;
+}
+
 /* INVD would lose what others wrote. */
 static enum answer wbinvd(struct cpu *cpu, struct ring1_frame *f, const struct insn *i)
 {
@@ -491,6 +501,8 @@ static const struct {
 	[INSN_WRITE_DR] = { write_dr, MERCURY_RING1_DR, false },
 	[INSN_INVLPG] = { invlpg, MERCURY_RING1_TLB, false },
 	[INSN_INVPCID] = { invpcid, MERCURY_RING1_TLB, false },
+	[INSN_INVLPGB] = { invlpgb, MERCURY_RING1_TLB, false },
+	[INSN_TLBSYNC] = { invlpgb, MERCURY_RING1_TLB, false },
 	[INSN_INVD] = { wbinvd, MERCURY_RING1_OTHER, false },
 	[INSN_WBINVD] = { wbinvd, MERCURY_RING1_OTHER, false },
 	[INSN_HLT] = { hlt, MERCURY_RING1_WAIT, false },

@@ -134,6 +134,19 @@ FUNCTION insn_invpcid_safe
 	FIXUP	.fault, failed
 	SUCCEED
 
+; Byte by byte: NASM 2.16 knows neither. AMD APM vol. 3, INVLPGB, TLBSYNC
+; bool insn_invlpgb_safe(uint64_t rax, uint32_t ecx, uint32_t edx)
+FUNCTION insn_invlpgb_safe
+	mov	rax, rdi
+	mov	ecx, esi
+.fault:	db	0x0f, 0x01, 0xfe
+	FIXUP	.fault, failed
+	SUCCEED
+
+FUNCTION insn_tlbsync
+	db	0x0f, 0x01, 0xff
+	ret
+
 ; --- Extended state: it is Linux's, and moves between the registers and Linux's memory ---------------
 
 ; bool insn_xsaves_safe(uint64_t address, uint64_t mask, bool wide), and insn_xrstors_safe

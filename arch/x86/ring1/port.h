@@ -29,6 +29,8 @@ bool insn_write_dr_safe(unsigned int number, uint64_t value);
 void insn_clts(void);
 void insn_swapgs(void);
 bool insn_invpcid_safe(uint64_t type, const void *descriptor);
+bool insn_invlpgb_safe(uint64_t rax, uint32_t ecx, uint32_t edx);
+void insn_tlbsync(void);
 bool insn_xsaves_safe(uint64_t address, uint64_t mask, bool wide);
 bool insn_xrstors_safe(uint64_t address, uint64_t mask, bool wide);
 bool insn_rdpmc_safe(uint32_t counter, uint64_t *value);
