@@ -92,18 +92,23 @@ static void a_return_to_linux_that_faults_is_linuxs_fault(void **unused)
 
 /* --- NMI ---------------------------------------------------------------------------------------- */
 
-static void iretq_to(uint64_t rip)
+static void iretq_with(uint64_t rip, uint64_t rflags)
 {
 	uint64_t *stack = linux_at(0x9000);
 
 	stack[0] = rip;
 	stack[1] = 0x10;
-	stack[2] = RFLAGS_FIXED1 | RFLAGS_IF;
+	stack[2] = rflags;
 	stack[3] = (uint64_t)linux_at(0x9800);
 	stack[4] = 0x18;
 	frame()->rsp = (uint64_t)stack;
 	frame()->rip = (uint64_t)linux_at(CODE);
 	EXECUTE(0x48, 0xcf);
+}
+
+static void iretq_to(uint64_t rip)
+{
+	iretq_with(rip, RFLAGS_FIXED1 | RFLAGS_IF);
 }
 
 static void an_nmi_within_an_nmi_waits_for_iret(void **unused)
@@ -365,6 +370,15 @@ static void iretq_to_linux_itself(void **unused)
 	assert_int_equal(frame()->rflags, RFLAGS_FIXED1 | RFLAGS_IF | RING1_IOPL);
 }
 
+/* SDM vol. 3, 18.3.1.1, Instruction-Breakpoint Exception Condition: or the breakpoint comes for ever. */
+static void iretq_over_a_breakpoint(void **unused)
+{
+	(void)unused;
+	iretq_with(HANDLER(1), RFLAGS_FIXED1 | RFLAGS_RF);
+	assert_int_equal(frame()->rip, HANDLER(1));
+	assert_int_equal(frame()->rflags, RFLAGS_FIXED1 | RFLAGS_RF | RING1_IOPL);
+}
+
 static void iretq_with_a_bad_frame_is_linuxs_to_repair(void **unused)
 {
 	uint64_t *stack = linux_at(0x9000);
@@ -381,7 +395,7 @@ static void sysret_to_64_bit_code(void **unused)
 {
 	(void)unused;
 	frame()->regs.rcx = USER_RIP;
-	frame()->regs.r11 = RFLAGS_FIXED1 | RFLAGS_IF | RFLAGS_IOPL | RFLAGS_VM;
+	frame()->regs.r11 = RFLAGS_FIXED1 | RFLAGS_IF | RFLAGS_IOPL | RFLAGS_VM | RFLAGS_RF;
 	EXECUTE(0x48, 0x0f, 0x07);
 	assert_int_equal(frame()->rip, USER_RIP);
 	assert_int_equal(frame()->cs, USER_CS);
@@ -656,6 +670,7 @@ static const struct CMUnitTest tests[] = {
 	T(so_does_a_double_fault),
 	T(a_cpu_that_comes_leaves_the_idt_alone),
 	T(iretq_to_linux_itself),
+	T(iretq_over_a_breakpoint),
 	T(iretq_with_a_bad_frame_is_linuxs_to_repair),
 	T(sysret_to_64_bit_code),
 	T(sysret_to_an_address_not_canonical_faults_in_linux),

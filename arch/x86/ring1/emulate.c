@@ -231,7 +231,7 @@ static enum answer swapgs(struct cpu *cpu, struct ring1_frame *f, const struct i
 
 /* --- Returns ------------------------------------------------------------------------------------ */
 
-/* Bits that SYSRET and IRETQ load at CPL 0. SDM vol. 2, 4.3, SYSRET, and 3.3, IRET */
+/* Bits that SYSRET loads at CPL 0, and IRETQ with RF. SDM vol. 2, 4.3, SYSRET, and 3.3, IRET */
 #define RFLAGS_LOADED UINT64_C(0x3c7fd7)
 
 static uint64_t loaded_rflags(uint64_t value)
@@ -267,7 +267,7 @@ static enum answer iret(struct cpu *cpu, struct ring1_frame *f, const struct ins
 		return NOT_OURS;
 	f->rip = to.rip;
 	f->cs = RING1_CS;
-	f->rflags = loaded_rflags(to.rflags) | RING1_IOPL;
+	f->rflags = loaded_rflags(to.rflags) | (to.rflags & RFLAGS_RF) | RING1_IOPL;
 	/* error_entry is patched to set it; SMAP is off. */
 	if (ring1_patch(cpu)->hidden_cr4 & CR4_SMAP)
 		f->rflags &= ~(uint64_t)RFLAGS_AC;
