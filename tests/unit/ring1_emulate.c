@@ -227,6 +227,22 @@ static void an_nmi_in_the_syscall_stub_is_one_at_linuxs_entry(void **unused)
 	assert_int_equal(frame()->rsp, user_rsp + 8);
 }
 
+/* RSP is user space's, and may lie anywhere: also where the stub itself has it, at an address that all know. */
+static void no_process_gets_anothers_rsp(void **unused)
+{
+	static const char *const stubs[] = { ring1_stub_syscall, ring1_stub_compat };
+	const uint64_t page = (uint64_t)cpu_slot(cpu(), MERCURY_CPU_RING1_STUB);
+	unsigned int i;
+
+	(void)unused;
+	own()->syscall.rsp = own()->compat.rsp = UINT64_C(0x7ffd5ec2e000);
+	for (i = 0; i < 2; i++) {
+		ring1_event(event(VECTOR_DB, page + (uint64_t)(stubs[i] - ring1_stubs), 0x10,
+				  (uint64_t)own() + 0x40));
+		assert_int_equal(frame()->rsp, (uint64_t)own() + 0x40);
+	}
+}
+
 static void a_single_step_into_sysenter_is_one_at_linuxs_entry(void **unused)
 {
 	const uint64_t stub = (uint64_t)cpu_slot(cpu(), MERCURY_CPU_RING1_STUB);
@@ -661,6 +677,7 @@ static const struct CMUnitTest tests[] = {
 	T(an_nmi_before_the_wait_ends_it),
 	T(an_interrupt_before_the_wait_ends_it),
 	T(an_nmi_in_the_syscall_stub_is_one_at_linuxs_entry),
+	T(no_process_gets_anothers_rsp),
 	T(a_single_step_into_sysenter_is_one_at_linuxs_entry),
 	T(a_debug_trap_in_the_vmm_leaves_no_status),
 	T(a_fault_of_the_vmm_makes_the_cpu_native),

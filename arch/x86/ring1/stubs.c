@@ -208,8 +208,9 @@ bool ring1_stubs_finish(struct cpu *cpu, struct ring1_frame *f)
 	} else {
 		if (offset >= stub_offset(ring1_stub_compat))
 			to = &r->compat;
-		/* Only behind the stub's second instruction RSP is in our page. */
-		if (rsp - (uint64_t)r < MERCURY_PAGE_SIZE)
+		/* The first instruction notes it; before, what is noted is another process's. */
+		if (offset != stub_offset(ring1_stub_syscall) &&
+		    offset != stub_offset(ring1_stub_compat))
 			rsp = to->rsp;
 		f->regs.r11 &= ~RFLAGS_IOPL;
 	}
