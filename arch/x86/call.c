@@ -247,8 +247,6 @@ enum mercury_error vmm_dispatch(struct cpu *cpu, enum mercury_call call, uint64_
 	enum mode before = cpu->mode;
 	enum mercury_error error;
 
-	if (before != MODE_VIRTUAL)
-		cpu->task = TASK_CALL;
 	if ((unsigned int)call >= MERCURY_CALL_NR)
 		return MERCURY_E_BAD_CALL;
 	if (!mode_allows(before, call))

@@ -71,6 +71,7 @@ struct cpu {
 	uint64_t gdt_rw; /* Linux's writable alias of its GDT                                     */
 	bool warm;
 	bool owns_vmxe; /* it was not Linux that set CR4.VMXE                                     */
+	bool owns_vmx;  /* VMX operation, if the CPU is in it, is ours and not KVM's              */
 	uint64_t host_sysenter_cs, host_sysenter_esp, host_sysenter_eip; /* in the VMCS           */
 	/* 1 + physical address of a hidden page a write is dropped on; it may lie across two.    */
 	uint64_t stepping[2];

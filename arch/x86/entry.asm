@@ -82,6 +82,8 @@ vmm_call:
 	mov	[rcx + REGS_R15], r15
 	mov	[rcx + CPU_LINUX_RSP], rsp
 	mov	[rcx + CPU_LINUX_CR3], r8
+	mov	dword [rcx + CPU_TASK], TASK_CALL
+	mov	byte [rcx + CPU_OWNS_VMX], 0
 	mov	rsp, rcx
 	sidt	[rsp + CPU_LINUX_IDT]
 	cmp	edi, MERCURY_CALL_INIT		; builds the IDT: none of ours yet

@@ -27,6 +27,8 @@ static void vmm_call(struct cpu *cpu, enum mercury_call call, uint64_t arg0, uin
 	cpu->regs.r15 = r->r15;
 	cpu->linux_rsp = r->rsp;
 	cpu->linux_cr3 = linux_cr3;
+	cpu->task = TASK_CALL;
+	cpu->owns_vmx = false;
 	insn_sidt(&cpu->linux_idt);
 	if (call != MERCURY_CALL_INIT)
 		insn_lidt(&idt_register);

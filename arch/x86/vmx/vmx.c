@@ -264,6 +264,8 @@ static void take_back_vmxe(struct cpu *cpu)
 
 void vmx_stop(struct cpu *cpu)
 {
+	if (!cpu->owns_vmx)
+		return;
 	/* Nobody knows how far it got: outside VMX operation both are #UD. */
 	insn_vmclear_safe(cpu->vmcs_pa);
 	insn_vmxoff_safe();
@@ -271,10 +273,23 @@ void vmx_stop(struct cpu *cpu)
 	paravirt_restore(cpu);
 }
 
+/* With CR4.VMXE = 1. */
+static enum mercury_error warm_up(struct cpu *cpu)
+{
+	enum mercury_error error, off;
+
+	write_revision(cpu, MERCURY_CPU_VMXON);
+	if (!insn_vmxon(cpu->vmxon_pa))
+		return vmx_instruction_failed(cpu, MERCURY_E_VMXON, "VMXON", false);
+	error = write_warm(cpu);
+	off = vmx_off(cpu);
+	return error ? error : off;
+}
+
 static enum mercury_error vmx_prepare(struct cpu *cpu)
 {
 	uint64_t cr4 = insn_read_cr4();
-	enum mercury_error error, off;
+	enum mercury_error error;
 
 	fill_msr_bitmap();
 	set_warm(cpu, false);
@@ -282,16 +297,11 @@ static enum mercury_error vmx_prepare(struct cpu *cpu)
 	cpu_shared(cpu)->is_owned = !!(cr4 & CR4_VMXE);
 	if (cr4 & CR4_VMXE)
 		return MERCURY_E_OK;
+	cpu->owns_vmx = true;
 	set_vmxe(cpu, cr4);
-	write_revision(cpu, MERCURY_CPU_VMXON);
-	if (!insn_vmxon(cpu->vmxon_pa)) {
-		take_back_vmxe(cpu);
-		return vmx_instruction_failed(cpu, MERCURY_E_VMXON, "VMXON", false);
-	}
-	error = write_warm(cpu);
-	off = vmx_off(cpu);
+	error = warm_up(cpu);
 	take_back_vmxe(cpu);
-	error = error ? error : off;
+	cpu->owns_vmx = false;
 	set_warm(cpu, !error);
 	return error;
 }
@@ -376,6 +386,7 @@ static enum mercury_error vmx_load(struct cpu *cpu, struct state *state)
 {
 	enum mercury_error error;
 
+	cpu->owns_vmx = true;
 	/* Linux has set CR4.VMXE by its own function where the kernel lets a module call it. */
 	cpu->owns_vmxe = false;
 	if (!(state->cr4 & CR4_VMXE))
