@@ -203,6 +203,32 @@ static void waiting_events_are_handed_to_the_gate(void **unused)
 	assert_int_equal(fake.injected, 0);
 }
 
+/* Or it would keep all that come later from the CPU that comes back: no window of its is on. */
+static void what_waits_goes_with_an_init(void **unused)
+{
+	struct fake_cpu native;
+
+	(void)unused;
+	fake_set_msr(MSR_IA32_APIC_BASE, 0);
+	fake_set_msr(0x10a, 0);
+	assert_int_equal(fake_vmcall(MERCURY_CALL_LEAVE, 0, 0), FAKE_NATIVE);
+	native = fake.cpu;
+	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
+	fake.cpu.gpr.rcx = 0x10a;
+	fake.cpu.interruptibility = VMX_BLOCKING_NMI;
+	exit_with_nmi();
+	assert_true(window_is_on());
+	assert_int_equal(fake_exit(VMX_REASON_INIT, 0, 0), FAKE_STOPPED);
+	/* Linux starts it again. */
+	fake.cpu = native;
+	assert_int_equal(fake_gate(MERCURY_CALL_PREPARE, 0, 0), FAKE_RETURNED);
+	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
+	assert_false(window_is_on());
+	fake.cpu.gpr.rcx = 0x10a;
+	exit_with_nmi();
+	assert_int_equal(fake.injected, NMI_EVENT);
+}
+
 /* What was put into the entry field is taken back, and not left there for the next episode. */
 static void take_back_empties_the_entry_field(void **unused)
 {
@@ -252,6 +278,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(nmi_waits_behind_sti, virtual_linux),
 	cmocka_unit_test_setup(machine_check_goes_first, virtual_linux),
 	cmocka_unit_test_setup(waiting_events_are_handed_to_the_gate, virtual_linux),
+	cmocka_unit_test_setup(what_waits_goes_with_an_init, virtual_linux),
 	cmocka_unit_test_setup(take_back_empties_the_entry_field, virtual_linux),
 	cmocka_unit_test(expected_faults_go_on),
 };

@@ -104,6 +104,8 @@ bool vmcs_write_constants(struct cpu *cpu, const struct vmcs_constants *c)
 			return false;
 	cpu->pin_controls = c->controls.pin;
 	cpu->primary_controls = c->controls.primary;
+	/* By these no window is awaited; what waited for one when an INIT came went with it. */
+	cpu->waiting = 0;
 	return true;
 }
 
