@@ -21,21 +21,29 @@ static struct {
 		uint32_t chunks, fresh, used;
 		void **free;
 	} lent;
-	uint32_t lock;
+	uint32_t lock, abandoned;
 } pool;
 
 #define CHUNK_PAGES (MERCURY_LENT_CHUNK / MERCURY_PAGE_SIZE)
 
-static void lock(void)
+/* False: whoever has it may never give it back. */
+static bool lock(void)
 {
 	while (__atomic_exchange_n(&pool.lock, 1, __ATOMIC_ACQUIRE))
 		while (__atomic_load_n(&pool.lock, __ATOMIC_RELAXED))
-			;
+			if (__atomic_load_n(&pool.abandoned, __ATOMIC_RELAXED))
+				return false;
+	return true;
 }
 
 static void unlock(void)
 {
 	__atomic_store_n(&pool.lock, 0, __ATOMIC_RELEASE);
+}
+
+void pool_abandon(void)
+{
+	__atomic_store_n(&pool.abandoned, 1, __ATOMIC_RELAXED);
 }
 
 static void forget_lent(void)
@@ -53,7 +61,7 @@ void pool_init(void *base, const uint64_t *ptes, uint32_t pages)
 	pool.used = 0;
 	pool.free = pool.retired = NULL;
 	forget_lent();
-	pool.lock = 0;
+	pool.lock = pool.abandoned = 0;
 }
 
 /* From a free list, or the next one of `pages` that were never handed out; NULL: there is none. */
@@ -72,7 +80,8 @@ void *pool_alloc(void)
 {
 	void *page;
 
-	lock();
+	if (!lock())
+		return NULL;
 	page = take(&pool.free, pool.base, &pool.fresh, pool.pages);
 	if (!page) {
 		page = take(&pool.lent.free, pool.lent.base, &pool.lent.fresh,
@@ -105,14 +114,16 @@ static void put(void **page)
 
 void pool_free(void *page)
 {
-	lock();
+	if (!lock())
+		return;
 	put(page);
 	unlock();
 }
 
 void pool_retire(void *page)
 {
-	lock();
+	if (!lock())
+		return;
 	*(void **)page = pool.retired;
 	pool.retired = page;
 	unlock();
@@ -122,7 +133,8 @@ void pool_reclaim(void)
 {
 	void **page;
 
-	lock();
+	if (!lock())
+		return;
 	while ((page = pool.retired)) {
 		pool.retired = *page;
 		put(page);
@@ -134,9 +146,8 @@ bool pool_lend(void *at, uint64_t pa)
 {
 	uint32_t n = pool.lent.chunks;
 
-	if (n == MERCURY_LENT_CHUNKS || (n && pa <= pool.lent.pa[n - 1]))
+	if (n == MERCURY_LENT_CHUNKS || (n && pa <= pool.lent.pa[n - 1]) || !lock())
 		return false;
-	lock();
 	if (!n)
 		pool.lent.base = at;
 	pool.lent.pa[n] = pa;
@@ -149,7 +160,8 @@ bool pool_give_back(void)
 {
 	bool unused;
 
-	lock();
+	if (!lock())
+		return false;
 	unused = !pool.lent.used;
 	if (unused)
 		forget_lent();

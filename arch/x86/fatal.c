@@ -3,6 +3,7 @@
 #include "call.h"
 #include "fatal.h"
 #include "insn.h"
+#include "mercury/pool.h"
 #include "mercury/snapshot.h"
 #include "mercury/switch.h"
 #include "native/lost.h"
@@ -13,8 +14,9 @@ static bool broken;
 void vmm_break(void)
 {
 	__atomic_store_n(&broken, true, __ATOMIC_RELEASE);
-	/* Whoever holds its lock may be the one that failed. */
+	/* Whoever holds their locks may be the one that failed. */
 	p2m_abandon(&machine_p2m);
+	pool_abandon();
 	snapshot_break();
 }
 

@@ -46,6 +46,12 @@ bool pool_give_back(void);
 uint32_t pool_lent(void);
 uint64_t pool_lent_pa(uint32_t n);
 
+/*
+ * Nobody waits for the pool's lock from now on: a CPU failed that may hold it. Who finds it held has no page, and
+ * those that he gives back are lost.
+ */
+void pool_abandon(void);
+
 /* Pages given out now. */
 uint32_t pool_used(void);
 

@@ -3,10 +3,13 @@
  * An exception of the VMM's own behind every operation of all that it does. Linux has the bare machine
  * afterwards, as it left it; only where the VMM fails once more may it be told that it is lost.
  */
+#include <signal.h>
+
 #include "unit.h"
 
 #include "call.h"
 #include "fatal.h"
+#include "mercury/pool.h"
 #include "scenario.h"
 #include "x86/cr.h"
 #include "x86/paging.h"
@@ -232,10 +235,57 @@ static void lock_of_the_p2m_is_not_waited_for(void **unused)
 	assert_true(p2m_let_drop(&machine_p2m, SCENARIO_HIDDEN / PAGE_4K));
 }
 
+static sigjmp_buf faulted;
+
+static void segmentation_fault(int signal)
+{
+	(void)signal;
+	siglongjmp(faulted, 1);
+}
+
+/* A free list that something has written over; returns a page of the pool's. */
+static void *fail_within_the_pool(void)
+{
+	const struct sigaction action = { .sa_handler = segmentation_fault };
+	struct sigaction before;
+	void **page = pool_alloc();
+
+	pool_free(page);
+	*page = (void *)PAGE_4K;
+	assert_ptr_equal(pool_alloc(), page);
+	sigaction(SIGSEGV, &action, &before);
+	if (!sigsetjmp(faulted, 1)) {
+		pool_alloc();
+		fail_msg("the pool has no fault");
+	}
+	sigaction(SIGSEGV, &before, NULL);
+	return page;
+}
+
+/* Nor that of the pool; whoever wants a page has none. */
+static void nor_is_the_pools(void **unused)
+{
+	const struct scenario *s = scenario("CPUID");
+	void *page;
+
+	(void)unused;
+	s->prepare();
+	page = fail_within_the_pool();
+	fake.fault_at = (int)fake.ops + 3;
+	assert_int_equal(s->run(), FAKE_NATIVE);
+	assert_null(pool_alloc());
+	pool_retire(page);
+	pool_reclaim();
+	pool_free(page);
+	assert_false(pool_give_back());
+	assert_false(pool_lend(page, PAGE_1G));
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(linux_is_given_back), cmocka_unit_test(ways_back_end),
 	cmocka_unit_test(everything_fails),    cmocka_unit_test(kvm_keeps_its_vmx_operation),
 	cmocka_unit_test(one_cpu_is_told),     cmocka_unit_test(lock_of_the_p2m_is_not_waited_for),
+	cmocka_unit_test(nor_is_the_pools),
 };
 
 UNIT_MAIN(tests)
