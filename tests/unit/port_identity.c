@@ -212,6 +212,28 @@ static void the_gate_without_a_gdt(void **unused)
 	assert_int_equal(fake.cpu.gdtr.limit, 0);
 }
 
+/* A kexec that jumps, and is jumped back from: the next switch to native is one by the gate again. */
+static void and_then_by_the_gate_again(void **unused)
+{
+	const struct fake_options options = { .pcide = true };
+	struct fake_cpu native;
+	uint64_t tail;
+
+	(void)unused;
+	fake_machine(&options);
+	native = fake.cpu;
+	relocate_kernel(true, 0);
+	tail = (uint64_t)linux_at(LINUX_TAIL);
+	assert_int_equal(write_cr4(), FAKE_NATIVE);
+	fake.cpu = native;
+	mercury_boot.gate_tail = tail;
+	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
+	start = (int)fake.ops;
+	assert_int_equal(fake_vmcall(MERCURY_CALL_LEAVE, 0, 0), FAKE_NATIVE);
+	assert_int_equal(fake.log[first_of(OP_TAIL)].a, tail);
+	assert_int_equal(fake.cpu.tr.base, (uint64_t)linux_at(LINUX_TSS));
+}
+
 /* --- Where it cannot ---------------------------------------------------------------------------- */
 
 static void stays_virtual(void)
@@ -290,6 +312,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(an_nmi_is_dropped, in_relocate_kernel),
 	cmocka_unit_test_setup(unknown_selectors_become_null, in_relocate_kernel),
 	cmocka_unit_test_setup(the_gate_without_a_gdt, in_relocate_kernel),
+	cmocka_unit_test(and_then_by_the_gate_again),
 	cmocka_unit_test_setup(without_a_map_of_the_tail, in_relocate_kernel),
 	cmocka_unit_test_setup(with_something_else_there, in_relocate_kernel),
 	cmocka_unit_test_setup(where_nothing_is_executed, in_relocate_kernel),

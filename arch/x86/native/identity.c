@@ -54,6 +54,8 @@ _Noreturn void identity_load(struct cpu *cpu, struct state *s)
 	native_build_tail(s, &frame);
 	frame.tail = tail();
 	native_is_back(cpu);
+	/* kexec's other kernel may come back, and Linux be virtual once more, on page tables of its own. */
+	cpu->on_identity = false;
 	insn_lgdt(&s->gdtr);
 	/* What is pending is dropped: there is no IDT that could take it. */
 	insn_lidt(&s->idtr);
