@@ -26,6 +26,8 @@
 
 #define VMM_IST_DF 1
 
+#define CPU_NO_FAST_EXIT UINT32_MAX
+
 /*
  * What the VMM does on this CPU, and so what is left to go back to if it fails there. Each failure
  * leaves one step less. See vmm_fatal().
@@ -76,6 +78,7 @@ struct cpu {
 	/* 1 + physical address of a hidden page a write is dropped on; it may lie across two.    */
 	uint64_t stepping[2];
 	uint32_t primary_controls, pin_controls; /* in the VMCS                                   */
+	uint32_t fast_exit; /* the exit reason that entry.asm answers: CPUID, or CPU_NO_FAST_EXIT */
 	uint32_t waiting; /* PENDING_* that the guest cannot take yet                             */
 	struct put_off paravirt[CPU_PARAVIRT_MSRS];
 

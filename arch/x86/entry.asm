@@ -180,6 +180,7 @@ vmlaunch_pending:
 ;	those that one comparison cannot tell from them: 3, 5, 8000000{3,5,7}h, bits 28 to 30 set;
 ;	blocking by STI, MOV SS or an NMI;
 ;	single-stepping;
+;	KVM outside, which leaves CPUID faulting to the VMM: no reason is CPU_FAST_EXIT then;
 ;	an instruction pointer that leaves 4 GiB, which in 32-bit code wraps.
 ;
 ; rax and rcx are CPUID's operands, rdx and rbx its results and free before it: rdx is saved first,
@@ -198,7 +199,7 @@ insn_vmexit_entry:
 	mov	[rsp + REGS_RDX], rdx
 	mov	edx, VMCS_EXIT_REASON
 	vmread	rdx, rdx
-	cmp	edx, VMX_REASON_CPUID		; all 32 bits: no failed entry either
+	cmp	edx, [rsp + CPU_FAST_EXIT]	; all 32 bits: no failed entry either
 	jne	vmexit_ordinary
 	test	eax, NOT_BASIC_NOR_EXTENDED
 	jnz	vmexit_ordinary

@@ -34,6 +34,10 @@ struct outer {
 #define KVM_STEAL_TIME_PREEMPTED 16 /* offset of this byte in the area                            */
 #define KVM_EPERM 1
 
+/* CPUID faulting, as Linux asks for it. Linux, arch/x86/include/asm/msr-index.h */
+#define KVM_MSR_MISC_FEATURES_ENABLES UINT32_C(0x140)
+#define KVM_CPUID_FAULT UINT64_C(0x1)
+
 /*
  * Ask CPUID, natively. One that shows two hypervisors is what Linux takes it for: Xen and KVM show
  * Hyper-V first, for the sake of Windows.

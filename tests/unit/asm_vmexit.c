@@ -30,6 +30,7 @@ static void cpuid_exits(uint32_t leaf)
 		step.guest.by_number[i] = garbage(i);
 	step.guest.rax = (garbage(0) & ~(uint64_t)UINT32_MAX) | leaf;
 	step.guest.rsp = 0;
+	step_cpu()->fast_exit = VMX_REASON_CPUID;
 	step.vmcs[VMCS_EXIT_REASON] = VMX_REASON_CPUID;
 	step.vmcs[VMCS_EXIT_INSTRUCTION_LENGTH] = 2;
 	step.vmcs[VMCS_GUEST_RIP] = RIP;
@@ -176,7 +177,7 @@ static void other_reasons_go_to_c(void **unused)
 	}
 }
 
-/* After an emulated instruction blocking by STI and MOV SS ends, and TF gives its #DB: C's work. */
+/* After an emulated instruction blocking by STI and MOV SS ends, and TF gives its #DB: C's work. On KVM all is. */
 static void what_has_consequences_goes_to_c(void **unused)
 {
 	unsigned int bit;
@@ -189,6 +190,9 @@ static void what_has_consequences_goes_to_c(void **unused)
 	}
 	cpuid_exits(0);
 	step.vmcs[VMCS_GUEST_RFLAGS] |= RFLAGS_TF;
+	ask(RIP);
+	cpuid_exits(0);
+	step_cpu()->fast_exit = CPU_NO_FAST_EXIT;
 	ask(RIP);
 }
 

@@ -113,6 +113,43 @@ static void kvms_leaves_stay_and_ours_follow(void **unused)
 	assert_int_equal(fake.cpu.gpr.rax, MERCURY_ABI_VERSION);
 }
 
+/* arch_prctl(2), ARCH_SET_CPUID: "a SIGSEGV is delivered" for each CPUID of that thread; the kernel's go on. */
+static void a_programs_cpuid_faults_where_linux_wants_it(void **unused)
+{
+	(void)unused;
+	fake_set_msr(KVM_MSR_MISC_FEATURES_ENABLES, KVM_CPUID_FAULT);
+	ask(0);
+	assert_int_equal(fake.cpu.rip, rip + 2);
+	to_user(0xa0fb);
+	ask(0);
+	assert_int_equal(VMX_EVENT_VECTOR(fake.injected), VECTOR_GP);
+	assert_int_equal(fake.injected_error, 0);
+	assert_int_equal(fake.cpu.rip, rip + 2);
+	assert_int_equal(fake.cpu.gpr.rax, 0);
+	fake_set_msr(KVM_MSR_MISC_FEATURES_ENABLES, 0);
+	ask(0);
+	assert_int_equal(fake.cpu.rip, rip + 4);
+	/* So it is never answered without being asked for. */
+	assert_int_equal(fake_vmm_cpu()->fast_exit, CPU_NO_FAST_EXIT);
+}
+
+/* On the bare machine the processor itself has asked, in front of the exit. */
+static void but_not_on_the_bare_machine(void **unused)
+{
+	const struct fake_options options = { 0 };
+
+	(void)unused;
+	fake_machine(&options);
+	fake_set_msr(KVM_MSR_MISC_FEATURES_ENABLES, KVM_CPUID_FAULT);
+	fake_boot();
+	assert_int_equal(fake_enter(), FAKE_VIRTUAL);
+	assert_int_equal(fake_vmm_cpu()->fast_exit, VMX_REASON_CPUID);
+	rip = fake.cpu.rip;
+	to_user(0xa0fb);
+	ask(0);
+	assert_int_equal(fake.cpu.rip, rip + 2);
+}
+
 static void write_msr(uint32_t msr, uint64_t value)
 {
 	fake.cpu.gpr.rcx = msr;
@@ -255,6 +292,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(linuxs_hypercall_is_passed_on, virtual_linux),
 	cmocka_unit_test_setup(a_programs_hypercall_is_not, virtual_linux),
 	cmocka_unit_test_setup(kvms_leaves_stay_and_ours_follow, virtual_linux),
+	cmocka_unit_test_setup(a_programs_cpuid_faults_where_linux_wants_it, virtual_linux),
+	cmocka_unit_test(but_not_on_the_bare_machine),
 	cmocka_unit_test_setup(what_kvm_does_behind_our_back_is_put_off, virtual_linux),
 	cmocka_unit_test(no_cpu_seems_preempted),
 	cmocka_unit_test_setup(what_linux_writes_meanwhile_counts, virtual_linux),

@@ -114,11 +114,26 @@ static void hypervisor_leaf(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *
 		insn_cpuid(leaf, subleaf, r);
 }
 
+/*
+ * Has Linux made a program's CPUID fault (ARCH_SET_CPUID)? The processor would have, before the exit; KVM emulates
+ * it where it executes CPUID itself. Linux, arch/x86/kvm/cpuid.c: kvm_emulate_cpuid()
+ */
+static bool cpuid_faults(void)
+{
+	uint64_t enables;
+
+	return vmx_outer()->kind == OUTER_KVM && guest_cpl() &&
+	       insn_rdmsr_safe(KVM_MSR_MISC_FEATURES_ENABLES, &enables) &&
+	       enables & KVM_CPUID_FAULT;
+}
+
 static enum answer exit_cpuid(struct cpu *cpu)
 {
 	uint32_t leaf = (uint32_t)cpu->regs.rax, subleaf = (uint32_t)cpu->regs.rcx;
 	struct cpuid_regs r;
 
+	if (cpuid_faults())
+		return inject_gp();
 	if (leaf >= CPUID_LEAF_HYPERVISOR && leaf <= CPUID_LEAF_HYPERVISOR_LAST)
 		hypervisor_leaf(leaf, subleaf, &r);
 	else

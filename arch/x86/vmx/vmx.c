@@ -229,6 +229,7 @@ static bool write_constants(struct cpu *cpu)
 				0,
 	};
 
+	cpu->fast_exit = machine.outer.kind == OUTER_KVM ? CPU_NO_FAST_EXIT : VMX_REASON_CPUID;
 	cpu->host_sysenter_cs = insn_rdmsr(MSR_IA32_SYSENTER_CS);
 	cpu->host_sysenter_esp = insn_rdmsr(MSR_IA32_SYSENTER_ESP);
 	cpu->host_sysenter_eip = insn_rdmsr(MSR_IA32_SYSENTER_EIP);
