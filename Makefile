@@ -88,7 +88,7 @@ $B/image/%.o: %.c $(HEADERS) Makefile
 $B/image/%.asm.o: %.asm $B/image/constants.inc arch/x86/port.inc Makefile
 	@mkdir -p $(@D)
 	$(call say,NASM    $@)
-	$(Q)nasm -Wall -Werror $(NASMFLAGS) -I$B/image/ -Iarch/x86/ -felf64 -o $@ $<
+	$(Q)nasm -Werror $(NASMFLAGS) -I$B/image/ -Iarch/x86/ -felf64 -o $@ $<
 
 # --fatal-warnings and -z defs: no undefined symbol; a static link leaves no relocation.
 $B/%.elf: $(IMAGE_O) arch/x86/image.ld

@@ -157,7 +157,7 @@ align 16
 %if HAS_ERROR_CODE(vector) == 0
 	push	0
 %endif
-	push	strict dword vector
+	push	strict qword vector
 %if vector == VECTOR_NMI || vector == VECTOR_DB || vector == VECTOR_MC || vector == VECTOR_DF
 	jmp	near ring1_ist
 %else
