@@ -18,6 +18,7 @@
 #include <asm/tsc.h>
 #include <asm/vmx.h>
 
+#include "compat/compat.h"
 #include "mercury.h"
 
 #define SAMPLES 201
@@ -90,7 +91,7 @@ static void time_plain(struct calibration *c)
 	TIME(c, EVENT_NONE, ROUNDS, barrier());
 	TIME(c, EVENT_NONE_ONCE, 1, barrier());
 	TIME(c, EVENT_rdmsr, ROUNDS, (void)native_read_msr(MSR_IA32_SYSENTER_CS));
-	TIME(c, EVENT_wrmsr, ROUNDS, native_write_msr(MSR_IA32_SYSENTER_CS, value, value >> 32));
+	TIME(c, EVENT_wrmsr, ROUNDS, mercury_write_msr(MSR_IA32_SYSENTER_CS, value));
 	TIME(c, EVENT_store, ROUNDS, native_store_gdt(&gdt));
 	TIME(c, EVENT_lgdt, ROUNDS, native_load_gdt(&gdt));
 	TIME(c, EVENT_lidt, ROUNDS, native_load_idt(&idt));

@@ -5,6 +5,7 @@
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
+#include <asm/frame.h>
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/unwind_hints.h>
@@ -31,6 +32,7 @@
 
 /* u64 mercury_gate_call(const struct mercury_gate *gate, u64 call, u64 arg0, u64 arg1) */
 SYM_FUNC_START(mercury_gate_call)
+	FRAME_BEGIN	/* nothing where the kernel unwinds without frame pointers */
 	pushq	%rbx
 	pushq	%r12
 	movq	%rdi, %r12
@@ -52,6 +54,7 @@ SYM_FUNC_START(mercury_gate_call)
 	RAISE_OWED %edx
 	popq	%r12
 	popq	%rbx
+	FRAME_END
 	RET
 SYM_FUNC_END(mercury_gate_call)
 

@@ -16,6 +16,7 @@
 #include <asm/tsc.h>
 #include <asm/unwind.h>
 
+#include "compat/compat.h"
 #include "mercury.h"
 #include "window.h"
 
@@ -63,8 +64,8 @@ static void copy_registers(u64 *to, struct pt_regs *regs)
 	BUILD_BUG_ON(sizeof(*regs) + 6 * sizeof(*to) != MERCURY_REGISTERS * sizeof(*to));
 	memcpy(to, regs, sizeof(*regs));
 	to += sizeof(*regs) / sizeof(*to);
-	rdmsrl(MSR_FS_BASE, bases[0]);
-	rdmsrl(user_mode(regs) ? MSR_KERNEL_GS_BASE : MSR_GS_BASE, bases[1]);
+	rdmsrq(MSR_FS_BASE, bases[0]);
+	rdmsrq(user_mode(regs) ? MSR_KERNEL_GS_BASE : MSR_GS_BASE, bases[1]);
 	*to++ = bases[0];
 	*to++ = bases[1];
 	savesegment(ds, selector);

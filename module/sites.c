@@ -20,6 +20,7 @@
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
 
+#include "compat/compat.h"
 #include "compat/symbols.h"
 #include "mercury.h"
 #include "sites.h"
@@ -264,7 +265,7 @@ static const char *look_at_sites(void)
 	u64 entry = (u64)text(site_of(MERCURY_SITE_SYSCALL_ENTRY)->offset), lstar;
 	u32 i;
 
-	rdmsrl(MSR_LSTAR, lstar);
+	rdmsrq(MSR_LSTAR, lstar);
 	if (entry - lstar >= ENTRY_BYTES)
 		return "system calls do not go to the kernel's own entry: see who replaced it";
 	table.nr_held = 0;

@@ -17,6 +17,7 @@
 #include <asm/segment.h>
 #include <asm/tlbflush.h>
 
+#include "compat/compat.h"
 #include "mercury.h"
 
 bool mercury_verify;
@@ -130,7 +131,7 @@ static u64 msr_or_zero(u32 msr)
 {
 	u64 value;
 
-	return rdmsrl_safe(msr, &value) ? 0 : value;
+	return rdmsrq_safe(msr, &value) ? 0 : value;
 }
 
 /* A selector with what LSL and LAR say of its descriptor; 0 where they refuse it. */

@@ -4,6 +4,7 @@
 #define MODULE_COMPAT_H
 
 #include <linux/sysctl.h>
+#include <asm/msr.h>
 
 #ifdef HAVE_CTL_TABLE_CONST
 typedef const struct ctl_table mercury_ctl_table;
@@ -18,6 +19,17 @@ typedef struct ctl_table mercury_ctl_table;
 /* clang-format off */
 #define MERCURY_CTL_TABLE_END {}
 /* clang-format on */
+#endif
+
+#ifndef HAVE_RDMSRQ
+#define rdmsrq rdmsrl
+#define rdmsrq_safe rdmsrl_safe
+#endif
+
+#ifdef HAVE_WRITE_MSR_WHOLE
+#define mercury_write_msr(msr, value) native_write_msr(msr, value)
+#else
+#define mercury_write_msr(msr, value) native_write_msr(msr, value, (value) >> 32)
 #endif
 
 #endif
