@@ -26,3 +26,9 @@ is() {
 		printf '# got      %q\n# expected %q\n' "$2" "$3"
 	fi
 }
+
+# Of the packages of a version, and of the module that DKMS builds.
+install() { dpkg -i /packages/"$1"/*.deb; }
+field() { modinfo -k "$1" -F "$2" mercury-vmx 2> /dev/null; }
+built() { dkms status mercury 2> /dev/null | sed -nE "s|^mercury/([^,]*), ([^,]*),.*: installed.*|\1 \2|p" | sort; }
+expected() { local r; for r in "${@:2}"; do echo "$1 $r"; done | sort; }

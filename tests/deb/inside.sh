@@ -14,11 +14,6 @@ readonly HIDDEN=/packages/hidden
 
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
-install() { dpkg -i /packages/"$1"/*.deb; }
-field() { modinfo -k "$1" -F "$2" mercury-vmx 2> /dev/null; }
-built() { dkms status mercury 2> /dev/null | sed -nE "s|^mercury/([^,]*), ([^,]*),.*: installed.*|\1 \2|p" | sort; }
-expected() { local r; for r in "${@:2}"; do echo "$1 $r"; done | sort; }
-
 # A kernel's headers come, as its package's hook tells DKMS.
 arrive() {
 	mv "$HIDDEN/$1" /lib/modules/

@@ -8,6 +8,8 @@ readonly ROOT_PACKAGES=dkms,gcc,libc6-dev,libjson-c5,libncursesw6,make,nasm,pkgc
 readonly HOST_PACKAGES=$ROOT_PACKAGES,ansible-core,kmod,procps,python3-apt,sudo,systemd
 # A machine that one builds and installs on from the sources, with what README names for that.
 readonly SOURCE_PACKAGES=gcc,libc6-dev,make,nasm,libjson-c-dev,libncurses-dev,libelf-dev,liblz4-dev,liblzma-dev,libzstd-dev,zlib1g-dev,bash-completion,kmod,man-db,pkgconf,systemd
+# Debian 13: a newer NASM, GCC and DKMS, and its own kernel's headers.
+readonly NEWER_PACKAGES=$ROOT_PACKAGES,linux-headers-cloud-amd64 NEWER_SUITE=trixie
 # A machine that boots guests on KVM; gcc is what tests/vm/run wants to see.
 readonly OUTER_PACKAGES=busybox-static,cpio,gcc,kmod,procps,qemu-system-x86,util-linux,xz-utils,zstd
 # By the names of tests/vm/kernel, which knows what they stand for today: headers and guests are of one release.
@@ -22,30 +24,35 @@ sources() {
 	done
 }
 
-# root_of PACKAGES: where the Debian with them is.
+# root_of PACKAGES [SUITE]: where the Debian with them is.
 root_of() {
-	echo "$CACHE_DIR/deb/root-$(cksum <<< "$1" | tr ' ' -)"
+	echo "$CACHE_DIR/deb/root-$(cksum <<< "$*" | tr ' ' -)"
 }
 
-# root_make PACKAGES: whole or not at all. Under the lock.
+# root_make PACKAGES [SUITE]: whole or not at all; SUITE is this machine's, if not said. Under the lock.
 root_make() {
-	local to suite files
+	local to own suite files file work
 
-	to=$(root_of "$1")
+	to=$(root_of "$@")
 
 	[[ -d $to ]] && return
 	need mmdebstrap mmdebstrap
 	# shellcheck source=/dev/null
-	suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-	mapfile -t files < <(sources)
+	own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	suite=${2:-$own}
 	say "making a Debian $suite to install into"
 	mkdir -p "$(dirname "$to")"
 	rm -rf "$to.new"
+	work=$(mktemp -d)
+	for file in $(sources); do sed "s/\b$own\b/$suite/g" "$file" > "$work/${file##*/}"; done
+	files=("$work"/*)
 	mmdebstrap --quiet --variant=apt --include="$1" "$suite" "$to.new" \
 		"${files[@]}" > "$to.log" 2>&1 || {
 		say "it cannot be made: $(grep -m 1 '^E' "$to.log" || tail -n 1 "$to.log")"
+		rm -rf "$work"
 		return 1
 	}
+	rm -rf "$work"
 	mv -T "$to.new" "$to"
 }
 
@@ -94,4 +101,11 @@ root_prepare() {
 	with_lock "$CACHE_DIR/deb/.lock" root_make "$1" || return 1
 	with_lock "$CACHE_DIR/deb/.lock" headers_make "$HEADERS" || return 1
 	mapfile -t RELEASES < "$HEADERS/releases"
+}
+
+# newer_prepare: sets NEWER, a Debian 13.
+# shellcheck disable=SC2034 # read by whoever sources this
+newer_prepare() {
+	NEWER=$(root_of "$NEWER_PACKAGES" "$NEWER_SUITE")
+	with_lock "$CACHE_DIR/deb/.lock" root_make "$NEWER_PACKAGES" "$NEWER_SUITE"
 }
