@@ -118,12 +118,11 @@ static void hypervisor_leaf(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *
  * Has Linux made a program's CPUID fault (ARCH_SET_CPUID)? The processor would have, before the exit; KVM emulates
  * it where it executes CPUID itself. Linux, arch/x86/kvm/cpuid.c: kvm_emulate_cpuid()
  */
-static bool cpuid_faults(void)
+static __attribute__((noinline)) bool cpuid_faults_on_kvm(void)
 {
 	uint64_t enables;
 
-	return vmx_outer()->kind == OUTER_KVM && guest_cpl() &&
-	       insn_rdmsr_safe(KVM_MSR_MISC_FEATURES_ENABLES, &enables) &&
+	return guest_cpl() && insn_rdmsr_safe(KVM_MSR_MISC_FEATURES_ENABLES, &enables) &&
 	       enables & KVM_CPUID_FAULT;
 }
 
@@ -132,7 +131,7 @@ static enum answer exit_cpuid(struct cpu *cpu)
 	uint32_t leaf = (uint32_t)cpu->regs.rax, subleaf = (uint32_t)cpu->regs.rcx;
 	struct cpuid_regs r;
 
-	if (cpuid_faults())
+	if (cpu->fast_exit == CPU_NO_FAST_EXIT && cpuid_faults_on_kvm())
 		return inject_gp();
 	if (leaf >= CPUID_LEAF_HYPERVISOR && leaf <= CPUID_LEAF_HYPERVISOR_LAST)
 		hypervisor_leaf(leaf, subleaf, &r);
