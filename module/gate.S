@@ -122,5 +122,8 @@ SYM_INNER_LABEL(mercury_gate_tail, SYM_L_GLOBAL)
 	popq	%rcx
 	popq	%rax
 	popfq
-	RET
+	/* The thunk of RET may change flags, where it tracks the depth of calls. */
+	ANNOTATE_UNRET_SAFE
+	ret
+	int3
 SYM_FUNC_END(mercury_gate_tail_frame)

@@ -169,7 +169,7 @@ int mercury_stop_all(u32 attempts, u32 *retries)
 		}
 		wait_before(*retries);
 		if (signal_pending(current))
-			return -EINTR;
+			return -ERESTARTSYS;
 	}
 	mercury_refuse("snapshot: the CPUs did not all stop within %u us in %u attempts; try again",
 		       BOUND_US, attempts);

@@ -306,8 +306,8 @@ struct mercury_stop {
 
 /*
  * Virtual, under the switch mutex and the hotplug lock, the rest of struct mercury_snapshot being filled
- * in: stop all CPUs and freeze the P2M, in at most `attempts`; `retries` says how many failed. 0, -EINTR or
- * another error, its reason noted: what was frozen meanwhile the caller thaws.
+ * in: stop all CPUs and freeze the P2M, in at most `attempts`; `retries` says how many failed. 0, -ERESTARTSYS
+ * for a signal, or another error, its reason noted: what was frozen meanwhile the caller thaws.
  */
 int mercury_stop_all(u32 attempts, u32 *retries);
 

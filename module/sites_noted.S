@@ -34,7 +34,10 @@
 	popq	%rax
 	popq	%rbx
 	popfq
-	RET
+	/* The thunk of RET may change flags, where it tracks the depth of calls. */
+	ANNOTATE_UNRET_SAFE
+	ret
+	int3
 .endm
 
 SYM_CODE_START(mercury_note_nmi)

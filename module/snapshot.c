@@ -256,7 +256,8 @@ static int start_and_count(struct mercury_snapshot_start __user *user)
 	int error = start_snapshot(user);
 
 	/* Asked for wrongly, or given up: none was tried. */
-	if (!error || error == -EALREADY || error == -EFAULT || error == -EINVAL || error == -EINTR)
+	if (!error || error == -EALREADY || error == -EFAULT || error == -EINVAL ||
+	    error == -EINTR || error == -ERESTARTSYS)
 		return error;
 	mutex_lock(&lock);
 	mercury_snapshots_ended(MERCURY_ENDED_FAILED, 0, 0);
