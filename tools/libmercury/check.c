@@ -124,9 +124,12 @@ static int check_module(struct listener *l, const struct mercury_status *status,
 			const struct mercury_problem *problem)
 {
 	struct mercury_problem absent;
+	char release[MAX_RELEASE];
 
-	/* Where it could be loaded, that it is not yet is as it should be. */
-	if (!problem && status->state == MERCURY_STATE_ABSENT && !files_has_module()) {
+	files_release(release);
+	/* Where it could be loaded, that it is not yet is as it should be; where it cannot be built, it has been said. */
+	if (!problem && status->state == MERCURY_STATE_ABSENT && is_meant_for(release) &&
+	    !files_has_module()) {
 		mercury_problem_absent(&absent);
 		problem = &absent;
 	}
