@@ -512,6 +512,22 @@ static void halt_ends_with_the_interrupt(void **unused)
 	assert_int_equal(((const uint64_t *)frame()->rsp)[2] & RFLAGS_RF, 0);
 }
 
+/* As the bare machine pushes it. SDM vol. 3, 18.3.1.1, Instruction-Breakpoint Exception Condition */
+static void int_n_of_linux_leaves_no_rf(void **unused)
+{
+	(void)unused;
+	frame()->rflags |= RFLAGS_RF; /* of the fault */
+	EXECUTE(0xcd, 0x31);
+	assert_delivered(0x31);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[0], (uint64_t)linux_at(CODE) + 2);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[2] & RFLAGS_RF, 0);
+	frame()->rip = (uint64_t)linux_at(CODE);
+	frame()->rflags |= RFLAGS_RF;
+	EXECUTE(0xcd, VECTOR_NMI);
+	assert_delivered(VECTOR_NMI);
+	assert_int_equal(((const uint64_t *)frame()->rsp)[2] & RFLAGS_RF, 0);
+}
+
 static void a_single_step_ends_a_wait_at_once(void **unused)
 {
 	(void)unused;
@@ -697,6 +713,7 @@ static const struct CMUnitTest tests[] = {
 	T(cr4_with_a_feature_not_carried_ends_ring_1),
 	T(efer_with_svm_ends_ring_1),
 	T(halt_ends_with_the_interrupt),
+	T(int_n_of_linux_leaves_no_rf),
 	T(a_single_step_ends_a_wait_at_once),
 	T(mwait_does_not_sleep_over_a_write),
 	T(stac_and_clac_change_ac),

@@ -281,6 +281,7 @@ static enum answer iret(struct cpu *cpu, struct ring1_frame *f, const struct ins
 static enum answer int_n(struct cpu *cpu, struct ring1_frame *f, const struct insn *i)
 {
 	f->rip += i->length;
+	f->rflags &= ~(uint64_t)RFLAGS_RF;
 	if (i->reg == VECTOR_NMI)
 		ring1_deliver_nmi(cpu, f);
 	else
