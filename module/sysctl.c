@@ -4,6 +4,7 @@
 #include <linux/irqflags.h>
 #include <linux/smp.h>
 #include <linux/sysctl.h>
+#include <asm/msr.h>
 #include <asm/processor-flags.h>
 #include <asm/special_insns.h>
 
@@ -68,16 +69,25 @@ static bool has_failed(unsigned int cpu)
 	return !READ_ONCE(shared->is_warm) && !READ_ONCE(shared->is_owned);
 }
 
-/* Now, on this CPU: KVM takes VMX on all. The others are not interrupted for whoever reads a file. */
-static bool is_owned_here(void)
+struct owner {
+	bool vmx, svm;
+};
+
+/* Now, on this CPU: KVM takes either on all. The others are not interrupted for whoever reads a file. */
+static struct owner owner_here(void)
 {
+	struct owner owner = { false, false };
 	unsigned long flags;
-	bool owned;
+	u64 efer;
 
 	local_irq_save(flags);
-	owned = !is_virtual(smp_processor_id()) && __read_cr4() & X86_CR4_VMXE;
+	if (!is_virtual(smp_processor_id())) {
+		rdmsrq(MSR_EFER, efer);
+		owner.vmx = __read_cr4() & X86_CR4_VMXE;
+		owner.svm = efer & EFER_SVME;
+	}
 	local_irq_restore(flags);
-	return owned;
+	return owner;
 }
 
 /* Under the hotplug lock. */
@@ -85,13 +95,17 @@ static void describe(char *text, size_t size)
 {
 	unsigned int online = num_online_cpus();
 	const char *nature = mercury_chosen()->nature;
+	struct owner owner = owner_here();
 
 	if (mercury_mode() == MERCURY_VIRTUAL)
 		scnprintf(text, size, "virtual on %u of %u CPUs%s%s", count_cpus(is_virtual),
 			  online, nature ? ", " : "", nature ?: "");
-	else if (is_owned_here())
+	else if (owner.vmx)
 		scnprintf(text, size,
 			  "native, VMX owned by another (kvm_intel?); unload it before you switch");
+	else if (owner.svm)
+		scnprintf(text, size,
+			  "native, SVM owned by another (kvm_amd?); unload it before you switch");
 	else if (count_cpus(has_failed))
 		scnprintf(text, size,
 			  "native, %u of %u CPUs could not be prepared; see the kernel log for why",

@@ -20,6 +20,7 @@ until grep -q runs "$WORK/held"; do
 	kill -0 "$holder" 2> "$WORK/gone" || break
 	sleep 0.1
 done
+like "status says so, and why" "$(cat $CTL/status)" "native, SVM owned by another (kvm_amd?)*"
 if set_mode virtual 2> "$WORK/error"; then
 	not_ok "while a machine runs virtual is refused"
 else
@@ -29,6 +30,7 @@ fi
 kill -TERM "$holder"
 wait "$holder"
 is "the machine was not disturbed" $? 0
+like "status is ready again" "$(cat $CTL/status)" "native, ready on $(nproc) CPUs*"
 
 succeeds "after it: to virtual" set_mode virtual
 succeeds "every CPU is in ring 1" hv --expect virtual
