@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The same work on every CPU, in interrupt context, with a bound on the wait: a CPU that has interrupts
+ * The same work on every CPU, with interrupts off, with a bound on the wait: a CPU that has interrupts
  * off for long, or is lost, must not take the one with it that waits. What it was asked for is withdrawn.
  */
 #include <linux/atomic.h>

@@ -24,7 +24,7 @@
 
 static DEFINE_PER_CPU(struct mercury_stop, stops);
 
-/* What our interrupt came upon; NULL: none did, the CPU that asks is just here. */
+/* What our interrupt came upon; NULL: none did, for this CPU asks, or idles where it needs none. */
 static struct pt_regs *interrupted(void)
 {
 	struct unwind_state state;

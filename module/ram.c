@@ -7,12 +7,15 @@
 
 #include "mercury.h"
 
-/* A balloon's, or a virtio-mem block that is not plugged in: to touch it may take it back from the host. */
+/*
+ * A balloon's, or a virtio-mem block that is not plugged in: to touch it may take it back from the host. Or one
+ * with an error in memory: to touch it is a machine check, and firmware that finds it leaves it in the direct map.
+ */
 static bool is_nobodys(u64 address)
 {
 	struct page *page = pfn_to_online_page(address >> PAGE_SHIFT);
 
-	return !page || PageOffline(page);
+	return !page || PageOffline(page) || is_page_hwpoison(page);
 }
 
 bool mercury_ram_read(u64 address, void *buffer)

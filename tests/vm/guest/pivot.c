@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ static const char usage[] =
 	"       pivot check FILE              the pages in the core FILE: is it of one instant?\n"
 	"       pivot dma DISK                a page that the disk writes to after the instant; wipes DISK\n"
 	"       pivot secret                  a page of memfd_secret(2), which is written to after the instant\n"
+	"       pivot poisoned                a page that an error in memory has taken out of use before the instant\n"
 	"       pivot cost                    cycles: of the stop; of a page's first write, and of the next\n"
 	"       pivot load                    cycles to write all words of 1,024 pages: before a snapshot, for the\n"
 	"                                     first time in one, and again\n"
@@ -420,6 +422,32 @@ static int secret(void)
 	return 0;
 }
 
+static void go_on(int signal)
+{
+	(void)signal;
+}
+
+/* A page with a memory error, as far as Linux is told: it stays in the direct map, and can be read. */
+static int poisoned(void)
+{
+	uint64_t address[PAGES];
+	uint8_t seen[PAGE];
+	unsigned int i, told = 0;
+
+	memset(pages, 0x5a, PAGE);
+	locate(address);
+	/* As if we had come upon it. */
+	signal(SIGBUS, go_on);
+	if (madvise(pages, PAGE, MADV_HWPOISON))
+		die("MADV_HWPOISON");
+	if (pread(begin(address, false), seen, PAGE, (off_t)address[0]) != PAGE)
+		die("reading");
+	for (i = 0; i < PAGE; i++)
+		told += seen[i] != 0;
+	printf("%u of %u bytes are told\n", told, PAGE);
+	return 0;
+}
+
 /* --- By a core file ----------------------------------------------------------------------------- */
 
 static void __attribute__((noreturn)) run(void)
@@ -485,6 +513,8 @@ int main(int argc, char **argv)
 		return dma(argv[2]);
 	if (!strcmp(argv[1], "secret"))
 		return secret();
+	if (!strcmp(argv[1], "poisoned"))
+		return poisoned();
 	if (!strcmp(argv[1], "cost"))
 		return cost();
 	if (!strcmp(argv[1], "load"))
