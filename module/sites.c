@@ -350,14 +350,17 @@ static noinline void write_ours(void)
 	is_patched = true;
 }
 
-/* What is neither ours nor Linux's own is left, and told. */
+/*
+ * What is neither ours nor Linux's own is left, and told. The last one first: the cave lies before what jumps
+ * there, and a breakpoint may come in between.
+ */
 static noinline void write_theirs(void)
 {
 	u32 i;
 
 	if (atomic_read(&inside))
 		return;
-	for (i = 0; i < table.nr_patches; i++) {
+	for (i = table.nr_patches; i-- > 0;) {
 		const struct mercury_patch *p = &table.patches[i];
 
 		if (p->is_held)

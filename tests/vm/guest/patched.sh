@@ -123,6 +123,22 @@ succeeds "the probes are gone, it goes virtual" set_mode virtual
 like "and all is patched" "$(patched)" "[23]?? sites, 0 held by others"
 succeeds "it goes native, and off" without
 
+# Breakpoints between one site and the next.
+succeeds "it goes virtual again" with
+put 0 /proc/sys/debug/kprobes-optimization
+between=$(probes mercury_vmx:write_theirs)
+succeeds "$between probes are armed where the code is restored" put 1 $TRACING/events/kprobes/enable
+for i in 1 2 3; do
+	succeeds "$i: it goes native with them" set_mode native
+	succeeds "$i: and virtual" set_mode virtual
+done
+hits=$(awk '{ n += $2 } END { print n }' $TRACING/kprobe_profile)
+succeeds "they were hit, $hits times" test "$hits" -gt 2000
+put 0 $TRACING/events/kprobes/enable
+put "" $TRACING/kprobe_events
+put 1 /proc/sys/debug/kprobes-optimization
+succeeds "it goes native, and off, after that" without
+
 spoil 16 0 0 0 0
 refuses "another kernel's table" "nothing, the table of sites is another kernel's: *"
 head -c 1000 "$WORK/table" > "$TABLE"
