@@ -38,6 +38,13 @@ succeeds "KVM runs a machine all the same" kvm_smoke
 succeeds "it is native for it" is_native_soon
 succeeds "every CPU" hv --expect native
 like "the reason tells of it" "$(field "last error")" "? of $(nproc) CPUs went native by themselves*"
+for i in 1 2 3 4 5; do
+	succeeds "$i: to virtual" set_mode virtual
+	succeeds "$i: KVM runs a machine" kvm_smoke
+	succeeds "$i: to virtual at once, before anybody looks" set_mode virtual
+	succeeds "$i: every CPU is in ring 1" hv --expect virtual
+	succeeds "$i: to native" set_mode native
+done
 succeeds "to virtual again" set_mode virtual
 succeeds "every CPU is in ring 1 again" hv --expect virtual
 succeeds "to native" set_mode native
