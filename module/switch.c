@@ -33,6 +33,7 @@ struct switch_cpu {
 	u64 error;                   /* mercury_error of the last phase on this CPU */
 	bool owns_vmxe;              /* we set CR4.VMXE in Linux's CR4 */
 	bool entered;                /* and has not left by a command since */
+	bool told;                   /* the backend that this CPU enters, and not that it left */
 };
 static DEFINE_PER_CPU(struct switch_cpu, switch_cpus);
 
@@ -85,10 +86,19 @@ static void give_back(struct switch_cpu *s)
 	s->owns_vmxe = false;
 }
 
-static void tell_left(void)
+static void tell_enters(struct switch_cpu *s)
 {
-	if (mercury_chosen()->left)
+	if (mercury_chosen()->enters)
+		mercury_chosen()->enters();
+	s->told = true;
+}
+
+/* Not of one that never was about to enter: VMX may be KVM's there. */
+static void tell_left(struct switch_cpu *s)
+{
+	if (s->told && mercury_chosen()->left)
 		mercury_chosen()->left();
+	s->told = false;
 }
 
 static void vote(void *unused)
@@ -118,8 +128,7 @@ static void enter(void *unused)
 	}
 	spent = rdtsc_ordered() - start;
 
-	if (mercury_chosen()->enters)
-		mercury_chosen()->enters();
+	tell_enters(s);
 	mercury_state_before();
 	start = rdtsc_ordered();
 	s->error = mercury_call(MERCURY_CALL_ENTER, 0, 0);
@@ -131,7 +140,7 @@ static void enter(void *unused)
 		return;
 	}
 	give_back(s);
-	tell_left();
+	tell_left(s);
 }
 
 static void leave(void *unused)
@@ -144,7 +153,7 @@ static void leave(void *unused)
 	/* A CPU that went native by itself only gives back what it took. */
 	if (!is_virtual_here()) {
 		give_back(s);
-		tell_left();
+		tell_left(s);
 		return;
 	}
 	mercury_state_before();
@@ -158,7 +167,7 @@ static void leave(void *unused)
 	start = rdtsc_ordered();
 	give_back(s);
 	account(s, MERCURY_NATIVE, spent + rdtsc_ordered() - start);
-	tell_left();
+	tell_left(s);
 }
 
 /* The VMM cannot take a CPU native while it is in user space: it asks by an NMI. */

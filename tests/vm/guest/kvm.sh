@@ -90,8 +90,16 @@ succeeds "kvm_intel idle: KVM runs a machine" kvm_smoke
 
 # --- It runs a machine -------------------------------------------------------------------------------
 
+# Linux is told of our VMX operation, for Intel PT: not that KVM's is over.
+TRACING=/sys/kernel/tracing
+echo "p:pt intel_pt_handle_vmx on=%di:s32" > $TRACING/kprobe_events
+echo 1 > $TRACING/events/kprobes/pt/enable
 succeeds "a machine runs" hold
+echo > $TRACING/trace
 refused "a machine runs"
+is "and Linux is told nothing of it" "$(grep -c ' pt: ' $TRACING/trace)" 0
+echo 0 > $TRACING/events/kprobes/pt/enable
+echo > $TRACING/kprobe_events
 succeeds "a CPU goes and comes while a machine runs" go_and_come
 refused "a machine runs, again"
 let_go "a machine runs"

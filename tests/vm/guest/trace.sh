@@ -26,7 +26,10 @@ succeeds "to native, unseen" set_mode native
 is "who does not look sees nothing" "$(grep -c mercury_ $TRACING/trace)" 0
 
 echo 1 > $TRACING/events/mercury/enable
+echo "p:pt intel_pt_handle_vmx on=%di:s32" > $TRACING/kprobe_events
+echo 1 > $TRACING/events/kprobes/pt/enable
 succeeds "to virtual" set_mode virtual
+is "Linux is told on each CPU, for Intel PT" "$(hits pt on=1)" "$CPUS"
 is "each CPU says so" "$(hits mercury_cpu mode=virtual)" "$CPUS"
 is "the machine too" "$(hits mercury_mode "mode=virtual wanted=virtual cpus=$CPUS error=0 ")" 1
 cycles=$(sed -n 's/^enter cpu0: last \([0-9]*\) .*/\1/p' "$PROC")
@@ -37,11 +40,14 @@ is "a snapshot begins" "$(hits mercury_snapshot_begin "cpus=$CPUS .*error=0")" 1
 is "and ends" "$(hits mercury_snapshot_end faults=[1-9])" 1
 
 succeeds "to native" set_mode native
+is "Linux is told that it is over" "$(hits pt on=0)" "$CPUS"
 is "each CPU says that" "$(hits mercury_cpu mode=native)" "$CPUS"
 is "and the machine" "$(hits mercury_mode "mode=native wanted=native cpus=0 error=0 ")" 1
 is "no CPU was forced" "$(hits mercury_forced)" 0
 
 echo 0 > $TRACING/events/mercury/enable
+echo 0 > $TRACING/events/kprobes/pt/enable
+echo > $TRACING/kprobe_events
 succeeds "the module goes" rmmod mercury_vmx
 is "and its tracepoints" "$(ls -d $TRACING/events/mercury 2> /dev/null)" ""
 finish
