@@ -187,12 +187,9 @@ static int time_vmx(struct calibration *c)
 static void take_sample(void *data)
 {
 	struct calibration *c = data;
-	unsigned long flags;
 
-	local_irq_save(flags);
 	time_plain(c);
 	c->error = time_vmx(c);
-	local_irq_restore(flags);
 }
 
 static int ascending(const void *a, const void *b)
@@ -258,8 +255,12 @@ static void run(void)
 {
 	struct calibration *c = current_one;
 	unsigned int cpu = cpumask_first(cpu_online_mask);
+	const struct mercury_cpu_shared *shared = mercury_cpu_shared(cpu);
 
 	c->error = mercury_mode() == MERCURY_NATIVE ? 0 : -EBUSY;
+	/* One that could not be prepared may fault at VMXON; not where it only had another owner then. */
+	if (!shared->is_warm && !shared->is_owned)
+		c->error = -ENODEV;
 	for (c->sample = 0; c->sample < SAMPLES && !c->error; c->sample++)
 		smp_call_function_single(cpu, take_sample, c, 1);
 }
