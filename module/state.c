@@ -121,6 +121,7 @@ struct machine_state {
 struct state_cpu {
 	struct machine_state before, after, at_load, shown;
 	u64 checks, differences, told;
+	const char *first; /* its name */
 	char text[160];
 };
 static struct state_cpu __percpu *state_cpus;
@@ -226,9 +227,11 @@ static void compare(struct state_cpu *s, const struct machine_state *a,
 	for (i = 0; i < ITEMS; i++) {
 		if (a->value[i] == b->value[i] || (machine_only && !items[i].machine))
 			continue;
-		if (!s->differences++)
-			scnprintf(s->text, sizeof(s->text), "%s: %s %llx, then %llx", when,
-				  items[i].name, a->value[i], b->value[i]);
+		if (s->differences++)
+			continue;
+		s->first = items[i].name;
+		scnprintf(s->text, sizeof(s->text), "%s: %s %llx, then %llx", when, items[i].name,
+			  a->value[i], b->value[i]);
 	}
 }
 
@@ -289,8 +292,9 @@ void mercury_state_stop(void)
 
 static void tell_differences(unsigned int cpu, struct state_cpu *s)
 {
-	pr_err("CPU %u: state check: %llu differences, first: %s; switch to native and report it\n",
-	       cpu, s->differences, s->text);
+	/* Values are addresses of the kernel's, and the log may be anybody's to read. */
+	pr_err("CPU %u: state check: %llu differences, first: %s; switch to native and report it with /proc/mercury\n",
+	       cpu, s->differences, s->first);
 	s->told = s->differences;
 }
 
