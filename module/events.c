@@ -45,28 +45,36 @@ static enum cpuhp_state hotplug_state;
 /* --- Sleep -------------------------------------------------------------------------------------- */
 
 /* Whoever refuses is not told that the sleep is off, so that takes back what is done here. */
-static int prepare_sleep(void)
+static int prepare_sleep(enum mercury_holder holder)
 {
-	int error = mercury_hold_native("it is about to sleep; wait until it is awake", false);
+	int error = mercury_hold_native(holder, "it is about to sleep; wait until it is awake");
 
 	if (error)
-		mercury_release();
+		mercury_release(holder);
 	return error;
+}
+
+static void end_sleep(enum mercury_holder holder)
+{
+	if (mercury_release(holder))
+		pr_warn_ratelimited(
+			"after sleep the machine stays native: see last error for why\n");
 }
 
 static int on_sleep(struct notifier_block *block, unsigned long event, void *unused)
 {
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
+		return notifier_from_errno(prepare_sleep(MERCURY_HOLDER_SUSPEND));
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
-		return notifier_from_errno(prepare_sleep());
+		return notifier_from_errno(prepare_sleep(MERCURY_HOLDER_HIBERNATION));
 	case PM_POST_SUSPEND:
+		end_sleep(MERCURY_HOLDER_SUSPEND);
+		return NOTIFY_OK;
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		if (mercury_release())
-			pr_warn_ratelimited(
-				"after sleep the machine stays native: see last error for why\n");
+		end_sleep(MERCURY_HOLDER_HIBERNATION);
 		return NOTIFY_OK;
 	}
 	return NOTIFY_DONE;
@@ -79,7 +87,8 @@ static struct notifier_block sleep_block = { .notifier_call = on_sleep };
 static int on_reboot(struct notifier_block *block, unsigned long event, void *unused)
 {
 	/* Others want to be notified too, whatever becomes of us. */
-	if (mercury_hold_native("it is about to restart; wait until it is up again", true))
+	if (mercury_hold_native(MERCURY_HOLDER_FOR_GOOD,
+				"it is about to restart; wait until it is up again"))
 		pr_alert("reboot: a CPU did not go native; see above for why\n");
 	return NOTIFY_DONE;
 }

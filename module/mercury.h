@@ -158,11 +158,14 @@ struct mercury_cpu_report {
  */
 int mercury_set_mode(enum mercury_mode mode);
 
-/* Go native and stay it, whatever is asked for, until mercury_release() or for good; `why` is kept. */
-int mercury_hold_native(const char *why, bool for_good);
+/* A machine may be suspended while hibernation is under way; each of the two is by itself once at a time. */
+enum mercury_holder { MERCURY_HOLDER_SUSPEND, MERCURY_HOLDER_HIBERNATION, MERCURY_HOLDER_FOR_GOOD };
 
-/* After sleep: if it is not held for good, prepare every CPU again and go back to the mode before. */
-int mercury_release(void);
+/* Go native and stay it, whatever is asked for, until mercury_release() or for good; `why` is kept. */
+int mercury_hold_native(enum mercury_holder holder, const char *why);
+
+/* After sleep: if nothing else holds it, prepare every CPU again and go back to the mode before. */
+int mercury_release(enum mercury_holder holder);
 
 /*
  * `work` with the machine virtual on all CPUs, and no command, no CPU coming or going meanwhile; -EINVAL
@@ -374,7 +377,10 @@ bool mercury_ram_read(u64 address, void *buffer);
 
 /* --- calibrate.c: what the instructions of a switch cost here --------------------------------------- */
 
-/* A line for each: event, low, middle and high cycles. 0; -EBUSY not native, or VMX is owned by another. */
+/*
+ * A line for each: event, low, middle and high cycles. 0; -EBUSY not native, or VMX is owned by another; -ENODEV
+ * no VT-x, or the first CPU could not be prepared.
+ */
 int mercury_calibrate(struct seq_file *m);
 
 /* --- debugfs.c: for developers ------------------------------------------------------------------ */

@@ -23,9 +23,12 @@ static DEFINE_MUTEX(mode_mutex);
 static enum mercury_mode current_mode, wanted_mode;
 static u64 switches[2];
 
-/* Why the machine must stay native, until sleep is over or for good, and what it was before. */
+/*
+ * Why the machine must stay native, until all sleep is over (hibernation may be under way while the machine is
+ * suspended and wakes) or for good, and what it was before.
+ */
 static const char *held;
-static bool held_for_good;
+static unsigned int holds; /* a bit for each of enum mercury_holder */
 static enum mercury_mode mode_before_hold;
 
 struct switch_cpu {
@@ -393,17 +396,16 @@ int mercury_set_mode(enum mercury_mode mode)
 	return error;
 }
 
-int mercury_hold_native(const char *why, bool for_good)
+int mercury_hold_native(enum mercury_holder holder, const char *why)
 {
 	int error;
 
 	mutex_lock(&mode_mutex);
-	if (!held)
+	if (!holds)
 		mode_before_hold = current_mode;
-	if (!held_for_good) {
+	if (!(holds & BIT(MERCURY_HOLDER_FOR_GOOD)))
 		held = why;
-		held_for_good = for_good;
-	}
+	holds |= BIT(holder);
 	error = set_mode_locked(MERCURY_NATIVE);
 	mutex_unlock(&mode_mutex);
 	return error;
@@ -428,12 +430,15 @@ static void prepare_anew(void)
 	cpus_read_unlock();
 }
 
-int mercury_release(void)
+int mercury_release(enum mercury_holder holder)
 {
+	bool was_held;
 	int error = 0;
 
 	mutex_lock(&mode_mutex);
-	if (held && !held_for_good) {
+	was_held = holds & BIT(holder);
+	holds &= ~BIT(holder);
+	if (was_held && !holds) {
 		held = NULL;
 		prepare_anew();
 		error = set_mode_locked(mode_before_hold);
@@ -510,14 +515,15 @@ int mercury_switch_start(void)
 {
 	/* A backend that was tried before has been stopped for good. */
 	held = NULL;
-	held_for_good = false;
+	holds = 0;
 	return register_nmi_handler(NMI_LOCAL, on_nmi, 0, "mercury");
 }
 
 void mercury_switch_stop(void)
 {
 	/* The VMM's memory must not go while a CPU needs it: there is no way but to wait. */
-	while (mercury_hold_native("the module is being unloaded; load it again", true)) {
+	while (mercury_hold_native(MERCURY_HOLDER_FOR_GOOD,
+				   "the module is being unloaded; load it again")) {
 		pr_alert("unload waits: a CPU does not go native; see above for why\n");
 		msleep(1000);
 	}

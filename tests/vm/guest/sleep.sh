@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # sleep.sh WAY...: the machine is virtual, sleeps in each WAY and is virtual again. WAY is mem (S3); reboot
 # (hibernation over a reset, resume.sh ends it) or test_resume (without one), which need a disk
-# (tests/vm/run --disk); or refused (another does not let it sleep).
+# (tests/vm/run --disk); or refused (another does not let it sleep), or within (it is suspended, and
+# wakes, while hibernation is being prepared).
 set -u
 
 # shellcheck source-path=SCRIPTDIR
@@ -43,6 +44,22 @@ refuse() {
 	rmmod pm-notifier-error-inject
 }
 
+# Who has the file open is about to hibernate.
+within() {
+	exec 3< /dev/snapshot
+	is "within: native for hibernation" "$(mode)" native
+	succeeds "within: the machine is suspended and wakes" sh -c 'echo mem > /sys/power/state'
+	is "within: it stays native" "$(mode)" native
+	succeeds "within: every CPU" hv --expect native
+	if set_mode virtual 2> "$WORK/refused"; then
+		not_ok "within: and is held there"
+	else
+		last_error="the machine stays native: it is about to sleep; wait until it is awake"
+		is "within: and is held there" "$(field "last error")" "$last_error"
+	fi
+	exec 3<&-
+}
+
 # one_way WAY
 one_way() {
 	dmesg -c > /dev/null
@@ -50,6 +67,7 @@ one_way() {
 	case $1 in
 	mem) sleep_s3 ;;
 	refused) refuse ;;
+	within) within ;;
 	*) hibernate "$1" ;;
 	esac
 	like "$1: native meanwhile, then virtual" "$switches_before became $(field switches)" \
@@ -72,6 +90,7 @@ succeeds "to virtual" set_mode virtual
 # The kinds that do not wait with a time limit, which runs out while the machine sleeps.
 workload --seconds 3600 --only exec,file,x87,avx,fault,segment > "$WORK/load" 2>&1 &
 load=$!
+last_error=none
 slept=1
 for way; do
 	one_way "$way"
@@ -82,7 +101,7 @@ is "the load ends well" $? 0
 like "its results are right" "$(tail -n 1 "$WORK/load")" "workload: 6 of 6 kinds good"
 sed '/digest/d; s/^/# /' "$WORK/load"
 
-is "no command was refused" "$(field "last error")" none
+is "no other command was refused" "$(field "last error")" "$last_error"
 is "no memory was taken or lost" "$(field memory)" "$memory"
 like "the state is equal at every gate" "$(field "state check")" "equal in *"
 succeeds "to native" set_mode native
