@@ -486,7 +486,7 @@ int mercury_cpu_to_machine_mode(void)
 	struct switch_cpu *s = this_cpu_ptr(&switch_cpus);
 	unsigned long flags;
 
-	if (current_mode == MERCURY_NATIVE)
+	if (wanted_mode == MERCURY_NATIVE)
 		return 0;
 	local_irq_save(flags);
 	vote(NULL);
