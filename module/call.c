@@ -79,11 +79,8 @@ struct remote_call {
 static void call_ipi(void *data)
 {
 	struct remote_call *c = data;
-	unsigned long flags;
 
-	local_irq_save(flags);
 	c->error = mercury_call(c->call, c->arg0, c->arg1);
-	local_irq_restore(flags);
 }
 
 u64 mercury_call_on(unsigned int cpu, u64 call, u64 arg0, u64 arg1)
@@ -115,8 +112,10 @@ static const char *first_obstacle(void)
 	return NULL;
 }
 
-static int report(unsigned int cpu, const char *what, u64 error)
+int mercury_cpu_failed(unsigned int cpu, const char *what, u64 error)
 {
+	if (!error)
+		return 0;
 	mercury_refuse("CPU %u, %s: %s", cpu, what, mercury_cpu_text(cpu, error));
 	pr_err_ratelimited("CPU %u, %s: %s\n", cpu, what, mercury_cpu_text(cpu, error));
 	return mercury_errno(error);
@@ -139,13 +138,13 @@ static int start(void)
 	u64 error = mercury_call_on(cpu, MERCURY_CALL_INIT, 0, 0);
 
 	if (error)
-		return report(cpu, "start", error);
+		return mercury_cpu_failed(cpu, "start", error);
 	if (!mercury_ept_wanted())
 		return 0;
 	error = build_p2m(cpu);
 	/* A CPU without EPT goes without; one without VT-x says so when it is prepared. */
 	if (error && error != MERCURY_E_UNSUPPORTED)
-		return report(cpu, "EPT", error);
+		return mercury_cpu_failed(cpu, "EPT", error);
 	return 0;
 }
 
@@ -155,10 +154,10 @@ int mercury_prepare_cpu(unsigned int cpu)
 				    (u64)&mercury_cpu_memory(cpu)->boot);
 
 	if (error)
-		return report(cpu, "set-up", error);
+		return mercury_cpu_failed(cpu, "set-up", error);
 	error = mercury_call_on(cpu, MERCURY_CALL_PREPARE, 0, 0);
 	if (error)
-		return report(cpu, mercury_chosen()->title, error);
+		return mercury_cpu_failed(cpu, mercury_chosen()->title, error);
 	if (mercury_cpu_shared(cpu)->is_owned)
 		pr_info_ratelimited(
 			"CPU %u is cold: VMX is owned by another (kvm_intel?); unload it before you switch\n",

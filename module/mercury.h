@@ -5,7 +5,6 @@
 
 #include <linux/cpumask.h>
 #include <linux/smp.h>
-#include <linux/smp.h>
 #include <linux/types.h>
 
 #include "abi/mercury.h"
@@ -123,6 +122,9 @@ const char *mercury_error_text(u64 error);
 
 /* The sentence for `error` of a CPU: the VMM's own, if it left one for it. */
 const char *mercury_cpu_text(unsigned int cpu, u64 error);
+
+/* Noted and logged, unless it is none. 0, or its errno. */
+int mercury_cpu_failed(unsigned int cpu, const char *what, u64 error);
 
 /* --- each_cpu.c: the same work on every CPU ------------------------------------------------------ */
 

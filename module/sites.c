@@ -137,9 +137,6 @@ static const char *load(void)
 	const char *why;
 	int error;
 
-	if (!table.symbols->text_mutex || !table.symbols->_text || !table.symbols->_etext ||
-	    !table.symbols->__start_notes)
-		return "the kernel does not tell where its code is: boot one with CONFIG_KALLSYMS_ALL";
 	if (boot_cpu_has(X86_FEATURE_KERNEL_IBRS))
 		return "the kernel writes IA32_SPEC_CTRL at each entry: boot with another spectre_v2= than ibrs, if the CPU is safe so";
 	snprintf(name, sizeof(name), "mercury/%s.sites", utsname()->release);

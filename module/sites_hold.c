@@ -14,22 +14,14 @@
 /* The jump of an optimised kprobe covers its own instruction and what begins in the 4 bytes behind. */
 #define JUMP_REACH 4
 
-/* Else it is a kernel without kprobes. */
-static bool has_kprobes(const struct mercury_symbols *symbols)
-{
-	return symbols->kprobe_mutex && symbols->kprobe_blacklist && symbols->get_kprobe;
-}
-
 void mercury_hold_lock(const struct mercury_symbols *symbols)
 {
-	if (has_kprobes(symbols))
-		mutex_lock(symbols->kprobe_mutex);
+	mutex_lock(symbols->kprobe_mutex);
 }
 
 void mercury_hold_unlock(const struct mercury_symbols *symbols)
 {
-	if (has_kprobes(symbols))
-		mutex_unlock(symbols->kprobe_mutex);
+	mutex_unlock(symbols->kprobe_mutex);
 }
 
 static bool is_on_list(const struct mercury_hold *hold)
@@ -42,8 +34,6 @@ bool mercury_hold(struct mercury_hold *hold, const struct mercury_symbols *symbo
 {
 	u8 *from = at - JUMP_REACH, *to = at + n, *i;
 
-	if (!has_kprobes(symbols))
-		return true;
 	for (i = from; i < to; i++)
 		if (symbols->get_kprobe(i))
 			return false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The switch as Linux sees it. Phase 1: every CPU votes. Phase 2: every CPU switches, in interrupt
- * context, without waiting for another: with an identity P2M the CPUs may run mixed for a moment. If
+ * The switch as Linux sees it. Phase 1: every CPU votes. Phase 2: every CPU switches, with interrupts
+ * off, without waiting for another: with an identity P2M the CPUs may run mixed for a moment. If
  * any fails, all go back to native.
  */
 #include <linux/cpu.h>
@@ -470,17 +470,6 @@ void mercury_check_mode(void)
 
 /* --- One CPU, in the hotplug callbacks ---------------------------------------------------------- */
 
-static int log_failure(const char *what, u64 error)
-{
-	unsigned int cpu = smp_processor_id();
-
-	if (!error)
-		return 0;
-	mercury_refuse("CPU %u, %s: %s", cpu, what, mercury_cpu_text(cpu, error));
-	pr_err_ratelimited("CPU %u, %s: %s\n", cpu, what, mercury_cpu_text(cpu, error));
-	return mercury_errno(error);
-}
-
 int mercury_cpu_to_machine_mode(void)
 {
 	struct switch_cpu *s = this_cpu_ptr(&switch_cpus);
@@ -495,7 +484,7 @@ int mercury_cpu_to_machine_mode(void)
 	if (s->error)
 		discard(NULL);
 	local_irq_restore(flags);
-	return log_failure("coming online", s->error);
+	return mercury_cpu_failed(smp_processor_id(), "coming online", s->error);
 }
 
 int mercury_cpu_to_native(void)
@@ -505,7 +494,8 @@ int mercury_cpu_to_native(void)
 	local_irq_save(flags);
 	leave(NULL);
 	local_irq_restore(flags);
-	return log_failure("going offline", this_cpu_ptr(&switch_cpus)->error);
+	return mercury_cpu_failed(smp_processor_id(), "going offline",
+				  this_cpu_ptr(&switch_cpus)->error);
 }
 
 /* --- Start and stop ----------------------------------------------------------------------------- */

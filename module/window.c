@@ -40,7 +40,7 @@ static struct {
 	struct mercury_cpu_memory *cpus; /* by CPU number */
 	struct mercury_boot *boot;
 	u64 entry;
-	unsigned int image_pages, pool_pages;
+	unsigned int pool_pages;
 } window;
 
 /* --- Memory ------------------------------------------------------------------------------------- */
@@ -154,7 +154,6 @@ static int __init build_image(const struct mercury_header *h)
 	memcpy(page_address(first), mercury_image, h->file_size);
 	window.boot = page_address(first) + h->boot;
 	window.entry = MERCURY_WINDOW_BASE + h->entry;
-	window.image_pages = pages;
 	for (i = 0; i < pages; i++)
 		if (map((u64)i << PAGE_SHIFT, first + i, image_flags(h, (u64)i << PAGE_SHIFT)))
 			return -ENOMEM;

@@ -22,14 +22,14 @@ typedef int (*mercury_stop_machine_fn)(cpu_stop_fn_t function, void *data,
 	S(init_mm, struct mm_struct *, true)                                                       \
 	S(efi_mm, struct mm_struct *, IS_ENABLED(CONFIG_EFI))                                      \
 	S(stop_machine_cpuslocked, mercury_stop_machine_fn, true)                                  \
-	S(text_mutex, struct mutex *, false)                                                       \
-	S(_text, u8 *, false)                                                                      \
-	S(_etext, u8 *, false)                                                                     \
-	S(__start_notes, u8 *, false)                                                              \
-	S(__stop_notes, u8 *, false)                                                               \
-	S(get_kprobe, mercury_get_kprobe_fn, false)                                                \
-	S(kprobe_mutex, struct mutex *, false)                                                     \
-	S(kprobe_blacklist, struct list_head *, false)
+	S(text_mutex, struct mutex *, true)                                                        \
+	S(_text, u8 *, true)                                                                       \
+	S(_etext, u8 *, true)                                                                      \
+	S(__start_notes, u8 *, true)                                                               \
+	S(__stop_notes, u8 *, true)                                                                \
+	S(get_kprobe, mercury_get_kprobe_fn, true)                                                 \
+	S(kprobe_mutex, struct mutex *, true)                                                      \
+	S(kprobe_blacklist, struct list_head *, true)
 
 #define S(name, type, required) type name;
 struct mercury_symbols {
