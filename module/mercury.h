@@ -365,6 +365,16 @@ int mercury_tables_each_block(int (*tell)(u64 start, u64 end, void *data), void 
  */
 struct mercury_range *mercury_ranges(u32 *count);
 
+/* Of `n` ascending ones: that in which `address` lies, or NULL. */
+const struct mercury_range *mercury_range_of(const struct mercury_range *ranges, u32 n,
+					     u64 address);
+
+/* The first address at or behind `from` that lies in one; `from` if none does. */
+u64 mercury_ranges_from(const struct mercury_range *ranges, u32 n, u64 from);
+
+/* How many pages of them lie between the two addresses. */
+u64 mercury_ranges_pages(const struct mercury_range *ranges, u32 n, u64 from, u64 to);
+
 /* System RAM as it is; at most `room`. Returns how many there are. */
 u32 mercury_ram(struct mercury_range *ranges, u32 room);
 

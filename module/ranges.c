@@ -108,3 +108,41 @@ struct mercury_range *mercury_ranges(u32 *count)
 	*count = l.count;
 	return l.ranges;
 }
+
+const struct mercury_range *mercury_range_of(const struct mercury_range *ranges, u32 n, u64 address)
+{
+	u32 low = 0, high = n;
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+
+		if (address >= ranges[middle].end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n && address >= ranges[low].start ? &ranges[low] : NULL;
+}
+
+u64 mercury_ranges_from(const struct mercury_range *ranges, u32 n, u64 from)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		if (ranges[i].end > from)
+			return max(from, ranges[i].start);
+	return from;
+}
+
+u64 mercury_ranges_pages(const struct mercury_range *ranges, u32 n, u64 from, u64 to)
+{
+	u64 bytes = 0;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		u64 start = max(from, ranges[i].start), end = min(to, ranges[i].end);
+
+		bytes += start < end ? end - start : 0;
+	}
+	return bytes >> PAGE_SHIFT;
+}

@@ -186,31 +186,6 @@ static bool is_sane(const struct mercury_snapshot_start *start)
 	       PAGE_ALIGNED(start->from) && PAGE_ALIGNED(start->to);
 }
 
-/* The first page at or behind `from` that can be read. */
-static u64 first_from(u64 from)
-{
-	u32 i;
-
-	for (i = 0; i < snapshot.nr_ranges; i++)
-		if (snapshot.ranges[i].end > from)
-			return max(from, snapshot.ranges[i].start);
-	return from;
-}
-
-static u64 pages_between(u64 from, u64 to)
-{
-	u64 bytes = 0;
-	u32 i;
-
-	for (i = 0; i < snapshot.nr_ranges; i++) {
-		u64 start = max(from, snapshot.ranges[i].start);
-		u64 end = min(to, snapshot.ranges[i].end);
-
-		bytes += start < end ? end - start : 0;
-	}
-	return bytes >> PAGE_SHIFT;
-}
-
 static int start_snapshot(struct mercury_snapshot_start __user *user)
 {
 	struct mercury_snapshot_start start;
@@ -237,8 +212,9 @@ static int start_snapshot(struct mercury_snapshot_start __user *user)
 		return -ENOMEM;
 	}
 	snapshot.from = start.from;
-	snapshot.next = first_from(start.from);
-	snapshot.pages = pages_between(start.from, start.to);
+	snapshot.next = mercury_ranges_from(snapshot.ranges, snapshot.nr_ranges, start.from);
+	snapshot.pages =
+		mercury_ranges_pages(snapshot.ranges, snapshot.nr_ranges, start.from, start.to);
 	snapshot.read = 0;
 	snapshot.over = 0;
 	/* A CPU that comes would write unseen until it is virtual, one that goes from when it is not. */
@@ -321,25 +297,15 @@ static void end(void)
 
 /* --- Reading ------------------------------------------------------------------------------------ */
 
-/* The range that `address` lies in. */
-static const struct mercury_range *range_of(u64 address)
+/* What lies below is not read any more: who writes there need not be seen. */
+static void go_on_at(u64 next)
 {
-	u32 low = 0, high = snapshot.nr_ranges;
-
-	while (low < high) {
-		u32 middle = low + (high - low) / 2;
-
-		if (address >= snapshot.ranges[middle].end)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < snapshot.nr_ranges && address >= snapshot.ranges[low].start ?
-		       &snapshot.ranges[low] :
-		       NULL;
+	snapshot.next = next;
+	/* After the pages have been read. */
+	smp_store_release(&mercury_snapshot()->frontier, next);
 }
 
-/* This page has been read: who writes behind it need not be seen any more. */
+/* This page has been read. */
 static void advance(const struct mercury_range *range, u64 page)
 {
 	u64 next = page + PAGE_SIZE;
@@ -348,9 +314,7 @@ static void advance(const struct mercury_range *range, u64 page)
 		return;
 	if (next == range->end && range + 1 < snapshot.ranges + snapshot.nr_ranges)
 		next = range[1].start;
-	snapshot.next = next;
-	/* After the page has been read. */
-	smp_store_release(&mercury_snapshot()->frontier, next);
+	go_on_at(next);
 }
 
 /*
@@ -364,7 +328,7 @@ static int read_page(u64 address, void *buffer, bool whole)
 	bool is_open;
 	int error = over();
 
-	range = error ? NULL : range_of(address);
+	range = error ? NULL : mercury_range_of(snapshot.ranges, snapshot.nr_ranges, address);
 	if (!range)
 		return error ?: -ENODATA;
 	if (address >= snapshot.from && address < mercury_snapshot()->frontier)
@@ -411,6 +375,23 @@ static ssize_t snapshot_read(struct file *file, char __user *user, size_t count,
 	*ppos += done;
 	mutex_unlock(&file_lock);
 	return done ?: error;
+}
+
+static int give_up(const u64 __user *user)
+{
+	u64 to;
+	int error;
+
+	if (get_user(to, user))
+		return -EFAULT;
+	if (!PAGE_ALIGNED(to))
+		return -EINVAL;
+	mutex_lock(&lock);
+	error = over();
+	if (!error && to > snapshot.next)
+		go_on_at(mercury_ranges_from(snapshot.ranges, snapshot.nr_ranges, to));
+	mutex_unlock(&lock);
+	return error;
 }
 
 /* --- Asking ------------------------------------------------------------------------------------- */
@@ -502,6 +483,8 @@ static int command(unsigned int number, void __user *user)
 	switch (number) {
 	case MERCURY_SNAPSHOT_START:
 		return start_and_count(user);
+	case MERCURY_SNAPSHOT_GIVE_UP:
+		return give_up(user);
 	case MERCURY_SNAPSHOT_RANGES:
 		return tell_ranges(user);
 	case MERCURY_SNAPSHOT_CPU:

@@ -12,9 +12,10 @@
  *			the pool is full, the snapshot is over; ECANCELED: it was ended, since the mode
  *			changes or the module goes; EIO: the VMM failed, or a CPU went native
  *			by itself
+ *	GIVE_UP		what lies below this physical address, of a whole page (EINVAL), as if it had been read
  *	STATS		counts, also when it is over
  *
- * RANGES, CPU and STATS give ENODATA before START has succeeded.
+ * GIVE_UP, RANGES, CPU and STATS give ENODATA before START has succeeded.
  */
 #ifndef UAPI_MERCURY_SNAPSHOT_H
 #define UAPI_MERCURY_SNAPSHOT_H
@@ -81,5 +82,6 @@ struct mercury_snapshot_stats {
 #define MERCURY_SNAPSHOT_RANGES _IOWR('m', 0x51, struct mercury_snapshot_ranges)
 #define MERCURY_SNAPSHOT_CPU _IOWR('m', 0x52, struct mercury_snapshot_cpu)
 #define MERCURY_SNAPSHOT_STATS _IOR('m', 0x53, struct mercury_snapshot_stats)
+#define MERCURY_SNAPSHOT_GIVE_UP _IOW('m', 0x54, __u64)
 
 #endif

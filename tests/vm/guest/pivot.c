@@ -39,6 +39,7 @@ static const char usage[] =
 	"       pivot dma DISK                a page that the disk writes to after the instant; wipes DISK\n"
 	"       pivot secret                  a page of memfd_secret(2), which is written to after the instant\n"
 	"       pivot poisoned                a page that an error in memory has taken out of use before the instant\n"
+	"       pivot apart                   reads two pages with others in between, then writes them\n"
 	"       pivot cost                    cycles: of the stop; of a page's first write, and of the next\n"
 	"       pivot load                    cycles to write all words of 1,024 pages: before a snapshot, for the\n"
 	"                                     first time in one, and again\n"
@@ -448,6 +449,47 @@ static int poisoned(void)
 	return 0;
 }
 
+static int ascending(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* A write to what has been read, or given up, is nobody's concern: nothing of it is kept. */
+static int apart(void)
+{
+	uint64_t address[PAGES], first, last;
+	struct mercury_snapshot_stats before, after;
+	uint8_t seen[PAGE];
+	unsigned int i;
+	int fd;
+
+	locate(address);
+	fd = begin(address, false);
+	qsort(address, PAGES, sizeof(*address), ascending);
+	first = address[0];
+	last = address[PAGES - 1];
+	if (pread(fd, seen, PAGE, (off_t)first) != PAGE ||
+	    ioctl(fd, MERCURY_SNAPSHOT_GIVE_UP, &last) ||
+	    pread(fd, seen, PAGE, (off_t)last) != PAGE)
+		die("reading");
+	if (pread(fd, seen, PAGE, (off_t)address[1]) >= 0 || errno != ESPIPE)
+		die("reading what is given up");
+	if (ioctl(fd, MERCURY_SNAPSHOT_STATS, &before))
+		die("STATS");
+	for (i = 0; i < PAGES; i++)
+		pages[i].count++;
+	if (ioctl(fd, MERCURY_SNAPSHOT_STATS, &after))
+		die("STATS");
+	printf("%llu of %u pages are kept\n", (unsigned long long)(after.copied - before.copied),
+	       PAGES);
+	last++;
+	if (!ioctl(fd, MERCURY_SNAPSHOT_GIVE_UP, &last) || errno != EINVAL)
+		die("giving up half a page");
+	return 0;
+}
+
 /* --- By a core file ----------------------------------------------------------------------------- */
 
 static void __attribute__((noreturn)) run(void)
@@ -513,6 +555,8 @@ int main(int argc, char **argv)
 		return dma(argv[2]);
 	if (!strcmp(argv[1], "secret"))
 		return secret();
+	if (!strcmp(argv[1], "apart"))
+		return apart();
 	if (!strcmp(argv[1], "poisoned"))
 		return poisoned();
 	if (!strcmp(argv[1], "cost"))

@@ -43,6 +43,9 @@ fi
 # The kernel keeps such pages from itself.
 is "a page of memfd_secret" "$(pivot secret)" "0 of 4096 secret bytes are told"
 
+# What has been read, or given up, is not kept when it is written to.
+is "two pages apart" "$(pivot apart)" "0 of 64 pages are kept"
+
 # A page with an error: Debian's cloud kernel of 6.1 knows none (CONFIG_MEMORY_FAILURE).
 if grep -q " memory_failure$" /proc/kallsyms; then
 	is "a page with a memory error" "$(pivot poisoned)" "0 of 4096 bytes are told"
