@@ -49,7 +49,7 @@ Exit status: COMMAND's own, or
     2  the command line is wrong
   124  the time was up
   125  no guest: something is missing, it did not come up, or it died without a word in its log
-  126  the kernel log holds BUG, WARNING, Oops, Call Trace, soft lockup or panic that neither
+  126  the kernel log holds BUG, WARNING, an oops, a call trace, a panic, a stall or a lockup that neither
        --allow nor tests/vm/allow.txt names
 TEXT
 }

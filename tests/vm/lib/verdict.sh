@@ -2,62 +2,70 @@
 # shellcheck shell=bash
 # What came of a run: the kernel log judged, the exit status, what is kept to look into.
 
-readonly KERNLOG_BAD='BUG|WARNING|Oops|Call Trace|soft lockup|panic'
+# Not every oops says so: Linux 6.1 prints "general protection fault: 0000 [#1]".
+readonly KERNLOG_BAD='BUG|WARNING|Oops|Call Trace|soft lockup|panic|\[#[0-9]+\]|detected.* stall|blocked for more than|LOCKUP'
 
-# Bits of /proc/sys/kernel/tainted: an oops, a warning, a soft lockup.
-readonly TAINT_BAD=$((1 << 7 | 1 << 9 | 1 << 14))
+# Lines within which a report has come to its call trace: registers and modules come before.
+readonly TRACE_WITHIN=60
+
+# Bits of /proc/sys/kernel/tainted: a bad page, an oops, a warning, a soft lockup; and the line that comes
+# with each.
+readonly TAINT_BAD=([5]='BUG: Bad ' [7]='\[#[0-9]+\]' [9]='WARNING: .* at ' [14]='soft lockup')
 
 # Runs whose logs are kept, beside those of --out.
 readonly KEEP_RUNS=20
 
-# kernlog_candidates LOG [REGEX]: the lines that say something bad, or match REGEX. Neither the
-# kernel's own command line nor the name of a function in a trace is a message.
+# kernlog_candidates LOG -eREGEX...: the lines that say something bad, or match a REGEX, each with its
+# number. Neither the kernel's own command line nor the name of a function in a trace is a message.
 kernlog_candidates() {
-	tr -d '\r\000' <"$1" | grep -aE -e "$KERNLOG_BAD" ${2:+-e "$2"} |
+	tr -d '\r\000' <"$1" | grep -anE -e "$KERNLOG_BAD" "${@:2}" |
 		grep -avE -e 'ommand line: ' -e ' panic\+0x'
 }
 
-# kernlog_allowed [REGEX]...: numbers those of the lines on stdin that a REGEX or a harmless one of
-# the emulators matches.
+# kernlog_allowed REGEX...: numbers those of the lines on stdin that a REGEX matches.
 kernlog_allowed() {
-	local patterns
-
-	patterns=$(
-		sed -E '/^[[:space:]]*(#|$)/d' "$VM_DIR/allow.txt"
-		(($#)) && printf '%s\n' "$@"
-	)
-	[[ -z $patterns ]] || grep -anE -e "$patterns" | cut -d : -f 1
+	grep -anE "${@/#/-e}" | cut -d : -f 1
 }
 
-# kernlog_bad_lines LOG [REGEX]...: the bad lines that are not allowed. An allowed line takes the
-# call trace that follows it along.
+# kernlog_bad_lines LOG [REGEX]...: the bad lines that neither a REGEX nor a harmless one of the emulators allows.
+# An allowed line, which need not be bad itself, takes the call trace that follows it along.
 kernlog_bad_lines() {
-	local log=$1 lines allowed=' ' covered='' i
+	local log=$1 lines numbers texts allowed=' ' covered=0 harmless i
 
-	shift
-	mapfile -t lines < <(kernlog_candidates "$log" 'end trace')
-	allowed+=$(printf '%s\n' "${lines[@]}" | kernlog_allowed "$@" | tr '\n' ' ')
+	mapfile -t harmless < <(sed -E '/^[[:space:]]*(#|$)/d' "$VM_DIR/allow.txt")
+	set -- "${@:2}" "${harmless[@]}"
+	mapfile -t lines < <(kernlog_candidates "$log" -e 'end trace' "${@/#/-e}")
+	numbers=("${lines[@]%%:*}") texts=("${lines[@]#*:}")
+	allowed+=$(printf '%s\n' "${texts[@]}" | kernlog_allowed "$@" | tr '\n' ' ')
 	for i in "${!lines[@]}"; do
 		if [[ $allowed == *" $((i + 1)) "* ]]; then
-			covered=1
-		elif [[ ${lines[i]} == *'end trace'* ]]; then
-			covered=''
-		elif [[ -z $covered || ${lines[i]} != *'Call Trace'* ]]; then
-			covered=''
-			printf '%s\n' "${lines[i]}"
+			covered=$((numbers[i] + TRACE_WITHIN))
+		elif [[ ${texts[i]} == *'end trace'* ]]; then
+			covered=0
+		elif [[ ${texts[i]} == *'Call Trace'* ]] && ((numbers[i] <= covered)); then
+			covered=0
+		else
+			covered=0
+			printf '%s\n' "${texts[i]}"
 		fi
+	done
+}
+
+# taint_unexplained: a guest that silenced its console still cannot hide its taint.
+taint_unexplained() {
+	local bit
+
+	for bit in "${!TAINT_BAD[@]}"; do
+		((GUEST_TAINT >> bit & 1)) || continue
+		grep -qaE -e "${TAINT_BAD[bit]}" "$RUN_DIR/console.log" ||
+			echo "the kernel is tainted ($GUEST_TAINT, bit $bit), which its console does not explain"
 	done
 }
 
 # verdict_log: prints what is wrong with the kernel log; nothing if all is well.
 verdict_log() {
-	local log=$RUN_DIR/console.log
-
-	kernlog_bad_lines "$log" "${OPT_ALLOW[@]}"
-	# A guest that silenced its console still cannot hide its taint.
-	if ((GUEST_TAINT & TAINT_BAD)) && [[ -z $(kernlog_candidates "$log") ]]; then
-		echo "the kernel is tainted ($GUEST_TAINT), which its console does not explain"
-	fi
+	kernlog_bad_lines "$RUN_DIR/console.log" "${OPT_ALLOW[@]}"
+	taint_unexplained
 }
 
 # verdict_crash: what made the emulator end, unless the guest powered off.
