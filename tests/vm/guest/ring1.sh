@@ -159,5 +159,5 @@ succeeds "it goes native" set_mode native
 succeeds "every CPU is native" hv --expect native
 user_space "native again"
 succeeds "the module goes" rmmod mercury_vmx
-[ "$rounds" = 0 ] || sh switch.sh "$rounds" "$@"
+[ "$rounds" = 0 ] || sh switch.sh "$rounds" "$@" || failures=$((failures + 1))
 finish
