@@ -10,7 +10,7 @@ set -u
 if [ "$1" = kexec ]; then
 	succeeds "the initramfs is packed" pack_initramfs "$WORK/initrd"
 	succeeds "a kernel is loaded" kexec --load --no-checks --initrd="$WORK/initrd" --reuse-cmdline \
-		/boot/vmlinuz
+		--append=by_kexec /boot/vmlinuz
 fi
 succeeds "the module loads" modprobe mercury-vmx
 succeeds "virtual" set_mode virtual

@@ -168,8 +168,10 @@ bochs_start() {
 }
 
 # bochs_crash LOG: what made Bochs stop, for a triple fault with the registers of that CPU; nothing
-# where the guest powered off, which Bochs calls a panic too.
+# where the guest powered off, which Bochs calls a panic too. With --then a triple fault is a reset, and a crash all
+# the same unless the kernel was told to reset by one.
 bochs_crash() {
+	[[ -z $OPT_THEN || $OPT_APPEND == *' reboot=t'* ]] || grep -aF -m 1 'exception with no resolution' "$1"
 	grep -qaF 'ACPI control: soft power off' "$1" && return
 	grep -aF -m 1 '>>PANIC<<' "$1"
 	sed -n '/>>PANIC<</,$p' "$1" | grep -aE '\| |>> ' | tail -n 27

@@ -34,7 +34,9 @@ One word is a piece of shell text ('a && b'), several words are a command and it
   --secure-boot PASSWORD    QEMU with Secure Boot on, by Debian's signed shim, GRUB and kernel. Where a key waits
                             for it (mokutil --import), shim's MOK manager enrolls it, by that password.
                             Brings efivarfs
-  --allow REGEX             a kernel log line (extended regex) that is no failure. May be repeated
+  --allow REGEX             a kernel log line (extended regex) that is no failure, nor is the call trace behind it.
+                            May be repeated
+  --expect REGEX            one that there must be, and that is no failure. May be repeated
   --then COMMAND            shell text that runs once the machine has started again, by a reset, by
                             kexec or into a crash kernel, which COMMAND must bring about; the exit
                             status is this one's. Brings /boot/vmlinuz and kexec
@@ -69,7 +71,7 @@ options_default() {
 	OPT_MACHINE=bochs OPT_CPU='' OPT_SMP=1 OPT_MEM=512 OPT_KERNEL=6.1
 	OPT_APPEND='' OPT_TIMEOUT=300 OPT_OUT='' OPT_DISK='' OPT_TCG='' OPT_TELL='' OPT_DEBUGGER='' OPT_THEN=''
 	OPT_SECURE_BOOT=''
-	OPT_ADD=() OPT_ALLOW=() OPT_COMMAND=()
+	OPT_ADD=() OPT_ALLOW=() OPT_EXPECT=() OPT_COMMAND=()
 }
 
 # option_set NAME VALUE: one option of those that take a value.
@@ -110,7 +112,14 @@ option_set() {
 		OPT_DEBUGGER=$2
 		;;
 	--tell) need_number "$@" 1 86400 && OPT_TELL=$((10#$2)) ;;
-	--allow) option_allow "$2" ;;
+	--allow)
+		check_regex "$@"
+		OPT_ALLOW+=("$2")
+		;;
+	--expect)
+		check_regex "$@"
+		OPT_EXPECT+=("$2")
+		;;
 	--secure-boot)
 		[[ $2 =~ ^[a-z0-9]{8,16}$ ]] || usage_error "--secure-boot: a password is 8 to 16 of a-z and 0-9"
 		OPT_SECURE_BOOT=$2
@@ -144,11 +153,11 @@ option_add() {
 	OPT_ADD+=("$1")
 }
 
-option_allow() {
-	[[ -n $1 ]] || usage_error "--allow: an empty expression would allow everything"
-	grep -qE -e "$1" </dev/null
-	[[ $? -ne 2 ]] || usage_error "--allow: '$1' is no extended regular expression"
-	OPT_ALLOW+=("$1")
+# check_regex OPTION REGEX
+check_regex() {
+	[[ -n $2 ]] || usage_error "$1: an empty expression would match everything"
+	grep -qE -e "$2" </dev/null
+	[[ $? -ne 2 ]] || usage_error "$1: '$2' is no extended regular expression"
 }
 
 # options_parse ARG...: sets the OPT_ variables; a mistake ends the script with a sentence.
@@ -185,7 +194,7 @@ options_parse() {
 }
 
 option_exists() {
-	[[ $1 =~ ^--(machine|cpu|tcg|smp|mem|kernel|append|timeout|add|out|disk|tell|debugger|secure-boot|allow|then)$ ]]
+	[[ $1 =~ ^--(machine|cpu|tcg|smp|mem|kernel|append|timeout|add|out|disk|tell|debugger|secure-boot|allow|expect|then)$ ]]
 }
 
 # What concerns more than one option, and the defaults that depend on another.

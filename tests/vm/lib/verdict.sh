@@ -62,10 +62,21 @@ taint_unexplained() {
 	done
 }
 
+# expected_missing: what of --expect there is not.
+expected_missing() {
+	local regex
+
+	for regex in "${OPT_EXPECT[@]}"; do
+		tr -d '\r\000' <"$RUN_DIR/console.log" | grep -aE -e "$regex" | grep -qavF 'ommand line: ' ||
+			echo "no line is like '$regex', which --expect wants"
+	done
+}
+
 # verdict_log: prints what is wrong with the kernel log; nothing if all is well.
 verdict_log() {
-	kernlog_bad_lines "$RUN_DIR/console.log" "${OPT_ALLOW[@]}"
+	kernlog_bad_lines "$RUN_DIR/console.log" "${OPT_ALLOW[@]}" "${OPT_EXPECT[@]}"
 	taint_unexplained
+	expected_missing
 }
 
 # verdict_crash: what made the emulator end, unless the guest powered off.
@@ -146,7 +157,7 @@ verdict_status() {
 	esac
 	if [[ -n $bad ]]; then
 		STATUS=$EXIT_BAD_LOG
-		say "bad lines in the kernel log:"
+		say "the kernel log is not as it should be:"
 		head -n 20 <<<"$bad" >&2
 	fi
 }
