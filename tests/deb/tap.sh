@@ -20,6 +20,13 @@ number() {
 	done
 }
 
+# inside COMMAND...: its TAP counted. It has no plan, so whether it came to its end is told by its status.
+inside() {
+	number < <("$@" 2>&1)
+	wait "$!" || verdict "the tests inside come to their end" "status $? of $*"
+}
+
+# verdict TEXT WHY: an empty reason is a success.
 verdict() {
 	if [[ -z $2 ]]; then
 		number <<< "ok - $1"
