@@ -41,6 +41,7 @@ switch_meanwhile() {
 	done
 	kill "$storm" 2> /dev/null
 	wait "$storm" 2> /dev/null
+	is "it switched all the while" $? 143
 	is "while switching: $1 times the same" "$different" ""
 }
 
@@ -64,6 +65,7 @@ succeeds "to native once more" set_mode native
 echo "# switches: $(field switches)"
 
 succeeds "it did switch" test "$before" != "$(field switches)"
+is "no command was refused" "$(field "last error")" none
 is "no CPU left by itself" "$(grep -c "without a command [1-9]" "$PROC")" 0
 like "the state was equal at every gate" "$(field "state check")" "equal in *"
 succeeds "the module goes" rmmod mercury_vmx
