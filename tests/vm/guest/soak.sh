@@ -16,6 +16,9 @@ SECONDS_OF_SWITCHES=5
 FAULTS_A_ROUND=3
 FAULTS="invalid-opcode general-protection page-fault stack-overflow"
 FAULTS_VMX="resume-fails entry-fails misconfigured"
+# Beside the runner's words (tests/vm/lib/verdict.sh), which its console does not get to see.
+BAD='Uhhuh|Dazed|state check: [0-9]* differences'
+BAD="$BAD|BUG|WARNING|Oops|soft lockup|\[#[0-9]+\]|detected.* stall|blocked for more than|LOCKUP"
 
 cpus=$(nproc)
 complaints=0 rounds=0 switches=0 hotplugs=0 faults=0 loads=0 refusals=0 in_root=0
@@ -134,7 +137,7 @@ one_round() {
 	[ "$rounds" -ne 1 ] || ! is_vmx || kvm_is_refused
 	for _ in $(seq $FAULTS_A_ROUND); do one_fault; done
 	unload_module
-	dmesg | grep -E "Uhhuh|Dazed|state check: [0-9]* differences" > "$WORK/log"
+	dmesg | grep -E "$BAD" > "$WORK/log"
 	[ ! -s "$WORK/log" ] || complain "$(head -n 3 "$WORK/log")"
 	[ "$(sum $NMI lost)" -eq 0 ] || complain "NMIs were lost: $(cat $NMI)"
 	dmesg -c > /dev/null
@@ -147,8 +150,9 @@ report() {
 		"$refusals refusals of KVM, $complaints complaints"
 }
 
-# Alarms and backtraces are for the log, which is looked at each round.
+# Alarms and backtraces are for the log, which is looked at each round; of the boot the runner sees the console.
 dmesg -n 1
+dmesg -c > /dev/null
 must "cpuid and msr" modprobe -a cpuid msr
 must "what sends NMIs" insmod /root/mercury-nmi.ko
 # The kinds that do not keep to a CPU, which may go.
@@ -162,5 +166,10 @@ done
 echo off > $NMI
 kill -TERM "$load"
 wait "$load" || complain "the load: $(grep -E "^error|: 0 operations|[1-9][0-9]* errors" "$WORK/load")"
+# What did not happen was not tried.
+[ "$switches" -ge 50 ] || complain "there were hardly any switches"
+[ "$(sum $NMI taken)" -ge 50 ] || complain "there were hardly any NMIs"
+[ "$faults" -ge $FAULTS_A_ROUND ] || complain "the VMM did not fail"
+[ "$cpus" -eq 1 ] || [ "$hotplugs" -gt 0 ] || complain "no CPU came or went"
 report "end"
 [ "$complaints" -eq 0 ]
