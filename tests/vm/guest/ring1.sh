@@ -135,6 +135,7 @@ foretold() {
 mount -t tracefs tracefs $TRACING 2> /dev/null
 succeeds "the BPF compiler is on" put 1 /proc/sys/net/core/bpf_jit_enable
 user_space native
+like "of which there are some" "$(tail -n 1 "$WORK/native")" "1..[1-9]*"
 # With parameters it may be a machine with VT-x.
 [ $# -gt 0 ] || foretold "without the module"
 succeeds "the module loads" modprobe mercury-vmx verify=1 "$@"
