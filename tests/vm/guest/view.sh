@@ -103,6 +103,7 @@ succeeds "to virtual once more" set_mode virtual
 last=$(each_cpu | tail -n 1)
 is "VMXOFF is executed" "$(probe vmxoff "$last")" "cpu$last vmxoff: 0"
 is "and takes that CPU to native" "$(field "cpu$last")" native
+is "which is counted: others want none of it" "$(grep -c "without a command [1-9]" $PROC)" 1
 sleep 3
 is "the others follow" "$(mode)" native
 succeeds "every CPU is native" hv --expect native
