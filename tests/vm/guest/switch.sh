@@ -47,6 +47,7 @@ like "the state is equal at every gate" "$(field "state check")" "equal in *"
 is "all went through" "$(field switches)" "$rounds to virtual, $rounds to native"
 is "no command was refused" "$(field "last error")" none
 is "no CPU left by itself" "$(grep -c "without a command [1-9]" /proc/mercury)" 0
+is "in ring 1 the emulator knew all it met" "$(grep '^unknown cpu' /proc/mercury)" ""
 is "no memory was taken or lost" "$(field memory)" "$memory"
 sed -n '/^enter/p; /^leave/p; /^exits/p; /^state/p' /proc/mercury | sed 's/^/# /'
 
