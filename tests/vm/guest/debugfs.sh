@@ -52,6 +52,7 @@ lines() {
 [ -d /sys/kernel/debug/sched ] || mount -t debugfs debugfs /sys/kernel/debug 2> /dev/null
 succeeds "the module loads" modprobe mercury-vmx
 state loaded
+succeeds "there is state of the machine" test -s "$WORK/loaded"
 is "the state has every item on every CPU" "$(missing_items)" ""
 native=$(devmem $BEYOND 32)
 succeeds "to virtual" set_mode virtual
