@@ -13,6 +13,8 @@ TRACING=/sys/kernel/tracing
 # Idle times in which interrupts are counted, and the seconds of each.
 WINDOWS=8
 WINDOW=20
+# Lines that paths prints.
+WAYS=8
 
 # interrupts: of each idle time, NAME COUNT of those that came.
 interrupts() {
@@ -69,6 +71,12 @@ ways() {
 		END { for (i = 1; i <= n; i++) print order[i], least[order[i]] }'
 }
 
+# all_ways NAME: into a file of that name.
+all_ways() {
+	ways > "$WORK/paths-$1"
+	is "$1: all ways are measured" "$(wc -l < "$WORK/paths-$1")" "$WAYS"
+}
+
 # look NAME: all of it, into files of that name.
 look() {
 	succeeds "$1: checksums" sh -c "kernelsum > $WORK/sum-$1"
@@ -77,7 +85,7 @@ look() {
 	[ ! -e $PROC ] || succeeds "$1: the module is watched" watch
 	interrupts > "$WORK/interrupts-$1"
 	[ ! -e $PROC ] || nothing_ran "$1"
-	ways > "$WORK/paths-$1"
+	all_ways "$1"
 }
 
 # nothing_ran NAME: of the module, while the machine was idle; and what runs is seen.
@@ -126,7 +134,7 @@ is "no thread or timer is called mercury" "$(grep -c mercury "$WORK/threads-plai
 succeeds "the module loads" modprobe mercury-vmx
 look loaded
 succeeds "to virtual" set_mode virtual
-ways > "$WORK/paths-virtual"
+all_ways virtual
 round=0
 while [ $round -lt "$1" ]; do
 	echo native > $PROC || break
