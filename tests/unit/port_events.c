@@ -169,6 +169,29 @@ static void nmi_waits_for_an_exception(void **unused)
 	assert_int_equal(fake.injected, NMI_EVENT);
 }
 
+/* What comes before the window opens waits with the first one, for NMI blocking is virtual until then. */
+static void all_wait_for_one_window(void **unused)
+{
+	(void)unused;
+	fake.cpu.gpr.rcx = 0x10a;
+	fake_set_msr(0x10a, 0);
+	fake.event_at = (int)fake.ops + 1;
+	assert_int_equal(fake_exit(VMX_REASON_VMREAD, 0, 3), FAKE_VIRTUAL);
+	assert_true(window_is_on());
+	exit_with_nmi();
+	assert_int_equal(fake.injected, 0);
+	fake_vmm_cpu()->pending = PENDING_MC;
+	assert_int_equal(fake_exit(VMX_REASON_RDMSR, 0, 2), FAKE_VIRTUAL);
+	assert_int_equal(fake.injected, 0);
+	assert_int_equal(fake_vmm_cpu()->waiting, PENDING_MC | PENDING_NMI);
+	assert_true(window_is_on());
+	assert_int_equal(fake_exit(VMX_REASON_NMI_WINDOW, 0, 0), FAKE_VIRTUAL);
+	assert_int_equal(fake.injected, MC_EVENT);
+	assert_int_equal(fake_exit(VMX_REASON_NMI_WINDOW, 0, 0), FAKE_VIRTUAL);
+	assert_int_equal(fake.injected, NMI_EVENT);
+	assert_false(window_is_on());
+}
+
 /* "#MC in root goes on to Linux", before an NMI. */
 static void machine_check_goes_first(void **unused)
 {
@@ -276,6 +299,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(nmi_waits_for_a_single_step, virtual_linux),
 	cmocka_unit_test_setup(nmi_waits_for_an_exception, virtual_linux),
 	cmocka_unit_test_setup(nmi_waits_behind_sti, virtual_linux),
+	cmocka_unit_test_setup(all_wait_for_one_window, virtual_linux),
 	cmocka_unit_test_setup(machine_check_goes_first, virtual_linux),
 	cmocka_unit_test_setup(waiting_events_are_handed_to_the_gate, virtual_linux),
 	cmocka_unit_test_setup(what_waits_goes_with_an_init, virtual_linux),

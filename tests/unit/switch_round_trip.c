@@ -315,6 +315,25 @@ static void sysenter_changed(void **unused)
 	round_trip();
 }
 
+/* One changes and changes back: what the host was given last is what is remembered of it, of each. */
+static void sysenter_changed_and_back(void **unused)
+{
+	const uint32_t msrs[] = { MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP,
+				  MSR_IA32_SYSENTER_EIP };
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
+		uint64_t first = fake_get_msr(msrs[i]);
+
+		round_trip();
+		fake_set_msr(msrs[i], first + 8);
+		round_trip();
+		fake_set_msr(msrs[i], first);
+		round_trip();
+	}
+}
+
 /*
  * "CR4.VMXE agrees everywhere": set by Linux itself between vote and switch, shown while virtual.
  */
@@ -373,6 +392,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(pge_off_while_virtual, fresh),
 	cmocka_unit_test_setup(sysenter_unchanged_is_not_written, fresh),
 	cmocka_unit_test_setup(sysenter_changed, fresh),
+	cmocka_unit_test_setup(sysenter_changed_and_back, fresh),
 	cmocka_unit_test_setup(vmxe_set_by_linux_is_shown_and_kept, fresh),
 	cmocka_unit_test_setup(vanished_descriptor_gives_null, fresh),
 	cmocka_unit_test_setup(rax_is_a_result_only_of_the_call, fresh),
