@@ -4,6 +4,8 @@
 
 # Not every oops says so: Linux 6.1 prints "general protection fault: 0000 [#1]".
 readonly KERNLOG_BAD='BUG|WARNING|Oops|Call Trace|soft lockup|panic|\[#[0-9]+\]|detected.* stall|blocked for more than|LOCKUP'
+# Mercury's own, at a restart or power off.
+readonly KERNLOG_OURS='mercury: .*a CPU d(id|oes) not go native'
 
 # Lines within which a report has come to its call trace: registers and modules come before.
 readonly TRACE_WITHIN=60
@@ -18,7 +20,7 @@ readonly KEEP_RUNS=20
 # kernlog_candidates LOG -eREGEX...: the lines that say something bad, or match a REGEX, each with its
 # number. Neither the kernel's own command line nor the name of a function in a trace is a message.
 kernlog_candidates() {
-	tr -d '\r\000' <"$1" | grep -anE -e "$KERNLOG_BAD" "${@:2}" |
+	tr -d '\r\000' <"$1" | grep -anE -e "$KERNLOG_BAD" -e "$KERNLOG_OURS" "${@:2}" |
 		grep -avE -e 'ommand line: ' -e ' panic\+0x'
 }
 
