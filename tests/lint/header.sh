@@ -6,9 +6,10 @@ set -u
 . "$(dirname "$0")/lib/check.sh"
 
 files '.*\.h' include arch | while IFS= read -r header; do
-	printf '#include "%s"\n#include "%s"\n' "$PWD/$header" "$PWD/$header" |
+	{ printf '#include "%s"\n#include "%s"\n' "$PWD/$header" "$PWD/$header" |
 		${CC:-gcc} -std=gnu11 -ffreestanding -fsyntax-only -Wall -Wextra -Werror \
-			-Wstrict-prototypes -Iinclude -Iarch/x86 -x c - 2>&1 |
+			-Wstrict-prototypes -Iinclude -Iarch/x86 -x c - ||
+		echo "$PWD/$header: error: the compiler ended with $?"; } 2>&1 |
 		sed -n "s|^$PWD/||; s|^<stdin>|$header|; /error/p"
 done | check "every header compiles alone"
 

@@ -15,7 +15,7 @@ for kernel in 6.1 6.12; do
 		continue
 	fi
 	# In a directory of its own: other flags would build everything anew, here and in the real one.
-	make -s module KDIR="${lines[2]}" KRELEASE="lint-$kernel" C=2 W=1 2>&1 |
+	{ make -s module KDIR="${lines[2]}" KRELEASE="lint-$kernel" C=2 W=1 || echo "error: make ended with $?"; } 2>&1 |
 		grep -iE '(warning|error)[: ]|\*\*\*' | grep -v 'the compiler differs' |
 		sed "s|$PWD/build/lint-$kernel/|module/|" | check "$name"
 done
