@@ -23,31 +23,6 @@ load_times() {
 	done
 }
 
-# KiB that the kernel uses for itself now, without what can be had back, and the free pages that each CPU keeps for
-# itself: those come and go by megabytes.
-in_use_now() {
-	echo 3 > /proc/sys/vm/drop_caches
-	sleep 1
-	awk '/^MemTotal/ { used = $2 }
-		/^(MemFree|Cached|AnonPages|PageTables|SReclaimable):/ { used -= $2 }
-		$1 == "count:" { used -= 4 * $2 }
-		END { print used }' /proc/meminfo /proc/zoneinfo
-}
-
-# The same once all that can be had back is back: work queues, RCU and shrinkers go on for a while. The least, when
-# five looks have found no less, but for some pages; of 60 at most.
-in_use() {
-	sync
-	least=$(in_use_now) same=0 looks=1
-	while [ $same -lt 5 ] && [ $looks -lt 60 ]; do
-		now=$(in_use_now)
-		looks=$((looks + 1))
-		if [ "$now" -lt $((least - 32)) ]; then same=0; else same=$((same + 1)); fi
-		[ "$now" -ge "$least" ] || least=$now
-	done
-	echo "$least $looks"
-}
-
 # What the first times leave behind stays for others: slabs, tables of the kernel's.
 load_times 20
 before=$(in_use)
