@@ -68,11 +68,6 @@ pry() {
 	done | sort -u
 }
 
-# total TEXT: the counter of that name in the lines on events, over all CPUs.
-total() {
-	sed -n "s/^events.*$1 \([0-9]*\).*/\1/p" $PROC | awk '{ n += $1 } END { print n + 0 }'
-}
-
 # subset TEXT FILE LINE...: the file has lines, and none but these.
 subset() {
 	subset_text=$1
@@ -140,20 +135,20 @@ attacked "wrong calls are undefined or get an error, all else is as it is native
 is "every switch is counted" "$(field switches)" \
 	"$((SWITCHES / 2)) to virtual, $((SWITCHES / 2)) to native"
 is "no command was refused" "$(field "last error")" none
-is "no CPU left by itself" "$(total "without a command")" 0
-succeeds "writes to hidden memory were dropped" test "$(total "dropped writes")" -gt 0
+is "no CPU left by itself" "$(sum $PROC "without a command")" 0
+succeeds "writes to hidden memory were dropped" test "$(sum $PROC "dropped writes")" -gt 0
 succeeds "every CPU is native" hv --expect native
 
 succeeds "to virtual" set_mode virtual
-dropped=$(total "dropped writes")
+dropped=$(sum $PROC "dropped writes")
 under_attack writes
 subset "virtual: zero is read, whatever is written" "$WORK/pry" 0000000000000000
 attacked "virtual: wrong calls get an error, all else is as it is natively" "calls: 1"
 # One that an interrupt overtakes right behind the VM entry meets the hidden page twice.
 succeeds "virtual: each write was dropped and counted" \
-	test "$(($(total "dropped writes") - dropped))" -ge $WRITES
+	test "$(($(sum $PROC "dropped writes") - dropped))" -ge $WRITES
 succeeds "every CPU is a guest" hv --expect virtual
-is "still no CPU left by itself" "$(total "without a command")" 0
+is "still no CPU left by itself" "$(sum $PROC "without a command")" 0
 sed -n '/^exits/p; /^events/p' $PROC | sed 's/^/# /'
 
 for name in mercury_peek mercury_view mercury_vmx; do

@@ -75,7 +75,6 @@ succeeds "every CPU is a guest, and has exits" hv --expect virtual
 ends 0 mercury metrics "$WORK/metrics"
 is "metrics: every CPU" "$(grep -c '^mercury_cpu_virtual.* 1$' "$WORK/metrics")" "$(nproc)"
 is "metrics: exits" "$(grep -c '^mercury_exits_total{cpu="0",reason="CPUID"} [1-9]' "$WORK/metrics")" 1
-mount -t debugfs debugfs /sys/kernel/debug 2> /dev/null
 ends 0 mercury state
 is "state: CR4 of each CPU" "$(grep -c ' task  *CR4 ' "$WORK/output")" "$(nproc)"
 ends 0 mercury log

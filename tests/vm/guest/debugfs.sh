@@ -36,7 +36,7 @@ missing_items() {
 
 # violations: EPT violations so far, on all CPUs.
 violations() {
-	sed -n 's/^exits.*EPT_VIOLATION \([0-9]*\).*/\1/p' $PROC | awk '{ n += $1 } END { print n + 0 }'
+	sum $PROC EPT_VIOLATION
 }
 
 # look_up ADDRESS: both lines in one.
@@ -49,7 +49,6 @@ lines() {
 	grep -c -- "$*" $DEBUG/p2m
 }
 
-[ -d /sys/kernel/debug/sched ] || mount -t debugfs debugfs /sys/kernel/debug 2> /dev/null
 succeeds "the module loads" modprobe mercury-vmx
 state loaded
 succeeds "there is state of the machine" test -s "$WORK/loaded"

@@ -195,8 +195,6 @@ $(alarms "rax [0-9a-f]* rbx") $(alarms "r12 [0-9a-f]* r13")" "1 1 1 1"
 	succeeds "$name: the module goes" rmmod mercury_vmx
 }
 
-mount -t tracefs tracefs $TRACING 2> /dev/null
-[ -d $DEBUG/sched ] || mount -t debugfs debugfs $DEBUG
 modprobe -a cpuid msr
 for where in user kernel; do
 	fails $where invalid-opcode "the VMM took exception 6, "

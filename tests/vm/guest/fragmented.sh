@@ -14,7 +14,6 @@ succeeds "the module loads" modprobe mercury-vmx verify=1
 like "its memory is in smaller blocks" "$(field memory)" "*(0 chunks of 2 MiB, * smaller)"
 succeeds "to virtual" set_mode virtual
 succeeds "every CPU is a guest" hv --expect virtual
-mount -t debugfs debugfs /sys/kernel/debug 2> /dev/null
 succeeds "hidden in pieces" test "$(grep -c 'r-- WB' /sys/kernel/debug/mercury/p2m)" -gt 1
 succeeds "to native" set_mode native
 like "the state is equal at every gate" "$(field "state check")" "equal in *"

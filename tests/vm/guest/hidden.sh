@@ -12,7 +12,7 @@ MAGIC=5952554352454d00
 
 # dropped: writes that the VMM counted, on all CPUs together.
 dropped() {
-	sed -n 's/^events.*dropped writes \([0-9]*\).*/\1/p' /proc/mercury | awk '{ n += $1 } END { print n }'
+	sum $PROC "dropped writes"
 }
 
 succeeds "the module loads" modprobe mercury-vmx

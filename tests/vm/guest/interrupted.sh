@@ -131,7 +131,7 @@ made leave
 outside=$((outside + all))
 what="machine checks"
 [ "$event" = mc ] || what="NMIs in root"
-inside=$(sed -n "s/^events.*$what \([0-9]*\).*/\1/p" $PROC | awk '{ n += $1 } END { print n + 0 }')
+inside=$(sum $PROC "$what")
 echo "# $total brought about, $inside in the VMM"
 is "all but the first and the last hit the VMM" "$inside" $((total - outside))
 

@@ -139,6 +139,11 @@ in_use() {
 	echo "$least $looks"
 }
 
+# sum FILE WORDS: of the numbers that follow the words (a regular expression) in its lines.
+sum() {
+	sed -n "s/.*$2 \([0-9]*\).*/\1/p" "$1" | awk '{ n += $1 } END { print n + 0 }'
+}
+
 # other MODE
 other() {
 	if [ "$1" = native ]; then

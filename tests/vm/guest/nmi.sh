@@ -14,19 +14,9 @@ backtraces=$2
 shift 2
 cpus=$(nproc)
 
-# total COLUMN: of all CPUs.
-total() {
-	sed -n "s/^cpu.*$1 \([0-9]*\).*/\1/p" $NMI | awk '{ n += $1 } END { print n + 0 }'
-}
-
 # least COLUMN: of the CPU that has least.
 least() {
 	sed -n "s/^cpu.*$1 \([0-9]*\).*/\1/p" $NMI | sort -n | head -n 1
-}
-
-# in_root: NMIs that came while the VMM ran.
-in_root() {
-	sed -n 's/^events.*NMIs in root \([0-9]*\).*/\1/p' $PROC | awk '{ n += $1 } END { print n + 0 }'
 }
 
 # sysrq_storm: N backtraces of all CPUs; how many CPUs showed one is counted in the kernel log.
@@ -55,8 +45,8 @@ echo "on 200" > $NMI
 succeeds "$switches switches while NMIs come" storm --pause 500 --check-every 101 "$switches"
 echo off > $NMI
 sed 's/^/# /' $NMI
-is "every NMI that was sent was taken" "$(total taken)" "$(total sent)"
-is "none was lost" "$(total lost)" 0
+is "every NMI that was sent was taken" "$(sum $NMI "cpu.*taken")" "$(sum $NMI "cpu.*sent")"
+is "none was lost" "$(sum $NMI "cpu.*lost")" 0
 during=$(sed -n 's/^during: //p' $NMI)
 if [ "$(cat "$CTL/backend")" = ring1 ]; then
 	like "each time the code is written an NMI comes" "$during" "sent [1-9]*"
@@ -65,7 +55,7 @@ fi
 succeeds "each CPU took as many as there were switches" test "$(least taken)" -ge "$switches"
 # With one CPU the one that sends is the one that takes, and is not in the VMM meanwhile. One in some
 # thousands does.
-hits=$(in_root)
+hits=$(sum $PROC "NMIs in root")
 echo "# NMIs that hit the VMM: $hits"
 [ "$cpus" -eq 1 ] || [ "$switches" -lt 1000 ] || succeeds "some of them hit the VMM" test "$hits" -gt 0
 

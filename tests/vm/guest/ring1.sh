@@ -132,7 +132,6 @@ foretold() {
 	rmmod msr
 }
 
-mount -t tracefs tracefs $TRACING 2> /dev/null
 succeeds "the BPF compiler is on" put 1 /proc/sys/net/core/bpf_jit_enable
 user_space native
 like "of which there are some" "$(tail -n 1 "$WORK/native")" "1..[1-9]*"

@@ -41,11 +41,6 @@ is_over() {
 	[ "$(head -c 4 "$DISK")" = over ]
 }
 
-# sum FILE PATTERN: of the numbers that follow the pattern.
-sum() {
-	sed -n "s/.*$2 \([0-9]*\).*/\1/p" "$1" | awk '{ n += $1 } END { print n + 0 }'
-}
-
 # number N: up to N - 1, at random.
 number() {
 	shuf -i "0-$(($1 - 1))" -n 1

@@ -53,7 +53,7 @@ look() {
 
 # exits REASON: how many, on all CPUs together.
 exits() {
-	sed -n "s/^exits.*[ ,]$1 \([0-9]*\).*/\1/p" $PROC | awk '{ n += $1 } END { print n + 0 }'
+	sum $PROC "exits cpu.*[ ,]$1"
 }
 
 # reasons: those of the exits so far, of any CPU.

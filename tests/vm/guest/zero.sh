@@ -125,7 +125,6 @@ same_interrupts() {
 	is "$1: no interrupt comes more often" "$(cat "$WORK/bad")" ""
 }
 
-mount -t tracefs none "$TRACING" 2> /dev/null
 succeeds "the module msr loads" modprobe msr
 look plain
 sed 's/^/# /' "$WORK/sum-plain" "$WORK/paths-plain"
