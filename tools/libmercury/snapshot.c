@@ -378,7 +378,6 @@ int mercury_snapshot(const struct mercury_snapshot_options *options, int fd,
 		     struct mercury_snapshot_report *report, struct mercury_problem *problem)
 {
 	struct snapshot s = { .device = -1, .options = options, .problem = problem };
-	struct mercury_problem ignored;
 	struct mercury_status status;
 	int result;
 
@@ -391,7 +390,5 @@ int mercury_snapshot(const struct mercury_snapshot_options *options, int fd,
 		return -1;
 	result = take(&s, fd, report);
 	release(&s);
-	if (report->went_virtual && mercury_set_virtual(false, result ? &ignored : problem))
-		result = -1;
-	return result;
+	return report->went_virtual ? mercury_bring_back(false, result, problem) : result;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "problem.h"
 
 static void print_mode_as_json(const char *mode)
 {
@@ -48,20 +49,15 @@ enum exit_status command_native(const struct options *options, int argc, char **
 int keep_mode(int (*work)(void *argument, struct mercury_problem *problem), void *argument,
 	      struct mercury_problem *problem)
 {
-	struct mercury_problem ignored;
 	struct mercury_status before;
 	bool was_virtual;
-	int error;
 
 	if (mercury_status_read(&before, problem))
 		return -1;
 	was_virtual = before.state == MERCURY_STATE_VIRTUAL;
 	mercury_status_free(&before);
 	stop_on_signals();
-	error = work(argument, problem);
-	if (mercury_set_virtual(was_virtual, error ? &ignored : problem))
-		error = error ? error : -1;
-	return error;
+	return mercury_bring_back(was_virtual, work(argument, problem), problem);
 }
 
 enum exit_status command_wait(const struct options *options, int argc, char **argv)
