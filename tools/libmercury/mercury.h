@@ -178,7 +178,10 @@ struct mercury_snapshot_options {
 	size_t nr_only;
 	uint64_t pool_bytes; /* for old contents; 0: the module decides                           */
 	bool stall;          /* the pool full: writers wait for the reader; else it is over       */
-	/* So many bytes of so many are written; anything but 0 ends it. May be NULL. */
+	/*
+	 * So many bytes of so many are written, or a signal has interrupted writing them; anything but 0 ends
+	 * it. May be NULL.
+	 */
 	int (*progress)(void *data, uint64_t done, uint64_t total);
 	void *data;
 };

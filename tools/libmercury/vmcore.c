@@ -208,55 +208,70 @@ static const char *next_step(int number)
 	return "write somewhere else";
 }
 
-static int write_all(int fd, const char *bytes, size_t size, struct mercury_problem *problem)
+/* How far the file is. */
+struct writer {
+	const struct vmcore *core;
+	int fd;
+	uint64_t done, total; /* of memory                                                        */
+	struct mercury_problem *problem;
+};
+
+/* 0 to go on. */
+static int ask(const struct writer *w)
+{
+	const struct vmcore *core = w->core;
+
+	if (core->progress && core->progress(core->progress_data, w->done, w->total))
+		return mercury_problem(w->problem, ECANCELED, "run it again", "interrupted");
+	return 0;
+}
+
+/* A signal ends a write() that waits, before its first byte or behind some: who asked to be told may be done. */
+static int write_all(const struct writer *w, const char *bytes, size_t size)
 {
 	while (size) {
-		ssize_t n = write(fd, bytes, size);
+		ssize_t n = write(w->fd, bytes, size);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return mercury_problem(problem, errno, next_step(errno),
+		if (n < 0 && errno != EINTR)
+			return mercury_problem(w->problem, errno, next_step(errno),
 					       "writing the image: %s", strerror(errno));
-		bytes += n;
-		size -= (size_t)n;
+		if (n > 0) {
+			bytes += n;
+			size -= (size_t)n;
+		}
+		if (size && ask(w))
+			return -1;
 	}
 	return 0;
 }
 
-static int write_range(const struct vmcore *core, const struct vmcore_range *range, int fd,
-		       char *chunk, uint64_t *done, uint64_t total, struct mercury_problem *problem)
+static int write_range(struct writer *w, const struct vmcore_range *range, char *chunk)
 {
 	uint64_t at = range->start;
 
 	while (at < range->end) {
 		size_t size = range->end - at < CHUNK ? (size_t)(range->end - at) : CHUNK;
 
-		if (core->read(core->data, chunk, size, at))
-			return -1;
-		if (write_all(fd, chunk, size, problem))
+		if (w->core->read(w->core->data, chunk, size, at) || write_all(w, chunk, size))
 			return -1;
 		at += size;
-		*done += size;
-		if (core->progress && core->progress(core->progress_data, *done, total))
-			return mercury_problem(problem, ECANCELED, "run it again", "interrupted");
+		w->done += size;
+		if (ask(w))
+			return -1;
 	}
 	return 0;
 }
 
-static int write_memory(const struct vmcore *core, int fd, struct mercury_problem *problem)
+static int write_memory(struct writer *w)
 {
-	uint64_t done = 0, total = 0;
 	char *chunk = aligned_alloc(PAGE, CHUNK);
 	int result = 0;
 	size_t i;
 
 	if (!chunk)
-		return mercury_problem(problem, ENOMEM, "free some memory", "out of memory");
-	for (i = 0; i < core->nr_ranges; i++)
-		total += core->ranges[i].end - core->ranges[i].start;
-	for (i = 0; i < core->nr_ranges && !result; i++)
-		result = write_range(core, &core->ranges[i], fd, chunk, &done, total, problem);
+		return mercury_problem(w->problem, ENOMEM, "free some memory", "out of memory");
+	for (i = 0; i < w->core->nr_ranges && !result; i++)
+		result = write_range(w, &w->core->ranges[i], chunk);
 	free(chunk);
 	return result;
 }
@@ -264,8 +279,10 @@ static int write_memory(const struct vmcore *core, int fd, struct mercury_proble
 int vmcore_write(const struct vmcore *core, int fd, struct mercury_problem *problem)
 {
 	struct buffer notes = { .failed = false }, head = { .failed = false };
+	struct writer w = { .core = core, .fd = fd, .problem = problem };
 	char *aligned;
 	int result;
+	size_t i;
 
 	if (count_segments(core) >= PN_XNUM)
 		return mercury_problem(problem, E2BIG, "give a --range",
@@ -274,6 +291,8 @@ int vmcore_write(const struct vmcore *core, int fd, struct mercury_problem *prob
 	if (core->vmcoreinfo && !is_note(core->vmcoreinfo, core->vmcoreinfo_size))
 		return mercury_problem(problem, EINVAL, "report it, with uname -r",
 				       "what /sys/kernel/vmcoreinfo points to is no note");
+	for (i = 0; i < core->nr_ranges; i++)
+		w.total += core->ranges[i].end - core->ranges[i].start;
 	build_notes(&notes, core);
 	build_head(&head, core, &notes);
 	aligned = head.failed ? NULL : aligned_alloc(PAGE, head.size);
@@ -281,10 +300,10 @@ int vmcore_write(const struct vmcore *core, int fd, struct mercury_problem *prob
 		result = mercury_problem(problem, ENOMEM, "free some memory", "out of memory");
 	} else {
 		memcpy(aligned, head.bytes, head.size);
-		result = write_all(fd, aligned, head.size, problem);
+		result = write_all(&w, aligned, head.size);
 	}
 	free(aligned);
 	free(notes.bytes);
 	free(head.bytes);
-	return result ? result : write_memory(core, fd, problem);
+	return result ? result : write_memory(&w);
 }

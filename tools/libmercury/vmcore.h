@@ -36,7 +36,7 @@ struct vmcore {
 
 	/* Read `size` bytes at physical `address`, all of them: 0, or -1 with the problem noted.  */
 	int (*read)(void *data, void *buffer, size_t size, uint64_t address);
-	/* So much of so much is written; 0 to go on. May be NULL. */
+	/* So much of so much is written, or a signal came meanwhile; 0 to go on. May be NULL. */
 	int (*progress)(void *data, uint64_t done, uint64_t total);
 	void *data;          /* for read()                                                        */
 	void *progress_data; /* for progress()                                                    */

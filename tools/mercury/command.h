@@ -71,8 +71,8 @@ int keep_mode(int (*work)(void *argument, struct mercury_problem *problem), void
 	      struct mercury_problem *problem);
 
 /*
- * From now on SIGINT, SIGTERM and SIGHUP, unless that is ignored, end no process: they interrupt a call
- * that waits, and set `stopped`.
+ * From now on SIGINT, SIGTERM and SIGHUP, unless that is ignored, end no process: they set `stopped`, and
+ * interrupt a call that waits, as SIGALRM then does each second.
  */
 void stop_on_signals(void);
 extern volatile sig_atomic_t stopped;
