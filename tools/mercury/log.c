@@ -63,7 +63,6 @@ enum exit_status command_log(const struct options *options, int argc, char **arg
 			return wrong_word("log", argv[i]);
 		follow = true;
 	}
-	stop_on_signals();
 	if (!mercury_log_read(follow, options->json ? print_json : print_text, NULL, &problem))
 		return EXIT_DONE;
 	print_problem(options, &problem);
