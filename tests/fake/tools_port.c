@@ -11,6 +11,7 @@
 
 int fake_tools_error;
 bool fake_tools_shows_vmx;
+long fake_tools_online;
 
 bool port_open(unsigned int cpu, uint64_t cr4)
 {
@@ -21,6 +22,11 @@ bool port_open(unsigned int cpu, uint64_t cr4)
 
 void port_close(void)
 {
+}
+
+long port_online(void)
+{
+	return fake_tools_online;
 }
 
 void port_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
@@ -37,6 +43,7 @@ void fake_tools_machine(bool kvm)
 	fake_set_msr(MSR_IA32_FMASK, UINT64_C(0x257fd5));
 	fake_tools_error = 0;
 	fake_tools_shows_vmx = true;
+	fake_tools_online = 1;
 }
 
 void fake_tools_mask(uint32_t msr, uint64_t bits)

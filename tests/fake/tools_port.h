@@ -11,6 +11,7 @@
 
 extern int fake_tools_error;      /* of opening /dev/cpu/N/msr, or 0                              */
 extern bool fake_tools_shows_vmx; /* by CPUID, where that is all there is                         */
+extern long fake_tools_online;    /* CPUs, of which but the first can be run on                   */
 
 /* A new machine of one CPU, with VT-x, on bare metal or a guest of KVM's. */
 void fake_tools_machine(bool kvm);

@@ -146,6 +146,20 @@ static void without_msrs_cpuid_tells_what_it_can(void **unused)
 	assert_check(BAD, "kernel ok, lockdown ok, vt-x no, ring-1 no, kvm ok, module ok");
 }
 
+/* As in a cpuset; or, where no set of CPUs holds as many as the kernel may have, of all. */
+static void a_cpu_that_cannot_be_run_on_is_not_offline(void **unused)
+{
+	(void)unused;
+	fake_tools_online = 2;
+	assert_check(UNKNOWN, "kernel ok, lockdown ok, vt-x unknown, kvm ok, module ok");
+	loaded("native", "ring1");
+	assert_check(UNKNOWN,
+		     "kernel ok, lockdown ok, vt-x unknown, ring-1 unknown, kvm ok, module ok");
+	machine(NULL);
+	fake_tools_error = EINVAL;
+	assert_check(UNKNOWN, "kernel ok, lockdown ok, vt-x unknown, kvm ok, module ok");
+}
+
 static void ring_1_needs_symbols_and_ring_0(void **unused)
 {
 	(void)unused;
@@ -166,6 +180,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(it_cannot_be_told_where_there_is_no_module, machine),
 	cmocka_unit_test_setup(a_loaded_vmx_does_not_fall_to_ring_1, machine),
 	cmocka_unit_test_setup(without_msrs_cpuid_tells_what_it_can, machine),
+	cmocka_unit_test_setup(a_cpu_that_cannot_be_run_on_is_not_offline, machine),
 	cmocka_unit_test_setup(ring_1_needs_symbols_and_ring_0, machine),
 };
 

@@ -179,7 +179,7 @@ struct question {
 	/* NULL, or what is wrong with the CPU that the port is open for. */
 	const char *(*judge)(struct question *q);
 	const char *cpuinfo;
-	long cpus;         /* online                                                              */
+	long cpus;         /* that were asked                                                     */
 	const char *wrong; /* with the last of them that was asked                                */
 	long cpu;
 	int error; /* their MSRs cannot be read                                                   */
@@ -201,7 +201,7 @@ static void ask_cpus(struct question *q)
 			q->cpus++;
 		}
 		port_close();
-		/* An offline CPU cannot be run on, which is EINVAL. */
+		/* An offline CPU cannot be run on, which is EINVAL; nor can one that the cpuset leaves out. */
 		if (!is_open && errno != EINVAL && errno != ENXIO)
 			q->error = errno;
 		if (q->error || q->wrong)
@@ -219,6 +219,14 @@ static int tell_wrong(struct listener *l, const struct question *q)
 			step = at;
 	return tell(l, q->name, MERCURY_BAD, step ? step + 2 : "report it", "CPU %ld: %.*s", q->cpu,
 		    step ? (int)(step - q->wrong) : (int)strlen(q->wrong), q->wrong);
+}
+
+/* Nothing speaks against those that were asked. */
+static int tell_missed(struct listener *l, const struct question *q)
+{
+	return tell(l, q->name, MERCURY_UNKNOWN,
+		    "run it where it may run on all CPUs, outside of the cpuset of a service or a container",
+		    "only %ld of %ld CPUs could be asked", q->cpus, port_online());
 }
 
 /* --- VT-x ----------------------------------------------------------------------------------------- */
@@ -273,6 +281,8 @@ static int check_vmx(struct listener *l, const char *cpuinfo)
 		return tell_vmx_by_cpuid(l, strerror(q.error));
 	if (q.wrong)
 		return tell_wrong(l, &q);
+	if (q.cpus < port_online())
+		return tell_missed(l, &q);
 	ept = vmx_has_ept(&q.capability);
 	vpid = vmx_has_vpid(&q.capability);
 	return tell(l, "vt-x", MERCURY_GOOD, "", "all %ld CPUs can: %s, %s", q.cpus,
@@ -319,6 +329,8 @@ static int check_ring1(struct listener *l, const char *cpuinfo, bool is_loaded)
 		return tell(l, "ring-1", MERCURY_UNKNOWN, "run it as root, after: modprobe msr",
 			    "CPUID tells nothing against it; MSRs cannot be read: %s",
 			    strerror(q.error));
+	if (q.cpus < port_online())
+		return tell_missed(l, &q);
 	return tell(l, "ring-1", MERCURY_GOOD, "",
 		    "all %ld CPUs can, cooperatively (Linux can write the VMM)", q.cpus);
 }

@@ -45,6 +45,11 @@ void port_close(void)
 	errno = error;
 }
 
+long port_online(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 void port_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
 	__cpuid_count(leaf, subleaf, out[0], out[1], out[2], out[3]);

@@ -14,6 +14,9 @@
 bool port_open(unsigned int cpu, uint64_t cr4);
 void port_close(void);
 
+/* How many CPUs are online, whether this thread may run on them or not. */
+long port_online(void);
+
 /* CPUID alone, on whatever CPU this is: no rights are needed. */
 void port_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 
