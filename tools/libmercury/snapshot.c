@@ -171,6 +171,23 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+/* In order, and of those that overlap one: a page that was read whole is given up. */
+static void unite_ranges(struct snapshot *s)
+{
+	size_t i, n = 0;
+
+	qsort(s->ranges, s->core.nr_ranges, sizeof(*s->ranges), by_start);
+	for (i = 0; i < s->core.nr_ranges; i++) {
+		struct vmcore_range *last = n ? &s->ranges[n - 1] : NULL;
+
+		if (!last || s->ranges[i].start >= last->end)
+			s->ranges[n++] = s->ranges[i];
+		else if (s->ranges[i].end > last->end)
+			last->end = s->ranges[i].end;
+	}
+	s->core.nr_ranges = n;
+}
+
 static int choose_ranges(struct snapshot *s)
 {
 	static const struct mercury_range everything = { 0, UINT64_MAX };
@@ -183,7 +200,7 @@ static int choose_ranges(struct snapshot *s)
 	for (i = 0; i < s->nr_all; i++)
 		for (j = 0; j < nr_only; j++)
 			add_range(s, &s->all[i], &only[j]);
-	qsort(s->ranges, s->core.nr_ranges, sizeof(*s->ranges), by_start);
+	unite_ranges(s);
 	s->core.ranges = s->ranges;
 	if (!s->core.nr_ranges)
 		return mercury_problem(s->problem, EINVAL, "see /proc/iomem, System RAM",

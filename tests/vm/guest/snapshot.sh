@@ -65,7 +65,7 @@ for mode in virtual native native; do
 done
 sed 's/^/# /' "$WORK/output"
 # shellcheck disable=SC2086 # words
-is "through a pipe" "$(mercury snapshot $ranges - 2> /dev/null | wc -c)" "$(wc -c < "$WORK/core")"
+is "through a pipe; and what is given twice once" "$(mercury snapshot $ranges $ranges - 2> /dev/null | wc -c)" "$(wc -c < "$WORK/core")"
 succeeds "every CPU is native" hv --expect native
 top=$(sed -n 's/.*-\(.*\)\(.\{5\}\) : System RAM/0x\100000/p' /proc/iomem | tail -n 1)
 ends 0 mercury snapshot --range "$top-0xffffffffffffffff" /dev/null
