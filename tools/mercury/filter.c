@@ -16,7 +16,7 @@
 
 extern char **environ;
 
-/* Its exit status, or -1 with errno. What it says goes to stderr, or nowhere. */
+/* Its status as wait() has it, or -1 with errno. What it says goes to stderr, or nowhere. */
 static int run(const char *const *words, bool quiet)
 {
 	posix_spawn_file_actions_t actions;
@@ -36,10 +36,13 @@ static int run(const char *const *words, bool quiet)
 		errno = error;
 		return -1;
 	}
-	while (waitpid(child, &status, 0) < 0)
+	while (waitpid(child, &status, 0) < 0) {
 		if (errno != EINTR)
 			return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+		if (stopped)
+			kill(child, SIGTERM);
+	}
+	return status;
 }
 
 static int no_makedumpfile(struct mercury_problem *problem)
@@ -71,8 +74,12 @@ int filter_image(const char *from, const char *to, bool kernel_only, bool compre
 
 	if (status < 0)
 		return no_makedumpfile(problem);
+	if (stopped)
+		return set_problem(problem, EINTR, "run it again", "interrupted");
 	if (!status)
 		return 0;
 	return set_problem(problem, EIO, "see what it says above, or take the image without it",
-			   MAKEDUMPFILE " ended with status %d", status);
+			   MAKEDUMPFILE " ended %s %d",
+			   WIFSIGNALED(status) ? "by signal" : "with status",
+			   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
