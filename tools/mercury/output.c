@@ -96,6 +96,8 @@ int output_close(struct output *o, mode_t mode, int result, struct mercury_probl
 	bool failed = fflush(o->to) || ferror(o->to);
 
 	failed = failed || (o->beside && fchmod(fileno(o->to), mode));
+	/* Or what is renamed might be empty behind a crash, and the old one gone. */
+	failed = failed || (!result && o->beside && fsync(fileno(o->to)));
 	failed = fclose(o->to) || failed;
 	if (!result && !failed && o->beside)
 		failed = rename(o->beside, o->place);
