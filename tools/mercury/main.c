@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The mercury command: finds the subcommand and takes the options out. */
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 
@@ -179,7 +181,18 @@ static enum exit_status run(int argc, char **argv)
 	return EXIT_USAGE;
 }
 
+/* Those that are closed, or a FILE would be one, and what is said go into it; writing to stdout stays an error. */
+static void open_standard(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
+	open_standard();
 	return flushed(run(argc, argv));
 }
