@@ -16,8 +16,25 @@
 
 #define MAX_LINKS 40
 
-/* Where links lead, be anything there or not; to be freed. NULL with errno. */
-static char *follow(const char *path)
+/*
+ * What the shell has opened, where the link /proc/self/fd/N stands for it: that description again, or -1. A new
+ * one would begin at the file's first byte, and a new file would not be the shell's.
+ */
+static int opened_before(const char *link, const struct stat *there)
+{
+	const char *slash = strrchr(link, '/'), *name = slash ? slash + 1 : link;
+	struct stat s;
+	char *end;
+	int fd = (int)strtol(name, &end, 10);
+
+	if (end == name || *end || fstat(fd, &s) || s.st_dev != there->st_dev ||
+	    s.st_ino != there->st_ino)
+		return -1;
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* Where links lead, be anything there or not; to be freed. NULL with errno. Or `fd`, and the link that it is. */
+static char *follow(const char *path, const struct stat *there, int *fd)
 {
 	char *place = strdup(path), *next, target[PATH_MAX];
 	int links;
@@ -27,7 +44,9 @@ static char *follow(const char *path)
 		const char *slash = strrchr(place, '/');
 		int folder;
 
-		if (n < 0)
+		if (n >= 0 && there)
+			*fd = opened_before(place, there);
+		if (n < 0 || *fd >= 0)
 			return place;
 		target[n] = 0;
 		folder = *target == '/' || !slash ? 0 : (int)(slash + 1 - place);
@@ -42,7 +61,7 @@ static char *follow(const char *path)
 	return NULL;
 }
 
-/* Not so where it is something else, or where only /proc/self/fd leads to it. */
+/* Not so where it is something else, or where only a link of /proc's leads to it. */
 static bool can_be_replaced(const char *place, const struct stat *there)
 {
 	struct stat s;
@@ -76,11 +95,12 @@ int output_open(struct output *o, const char *path, struct mercury_problem *prob
 
 	*o = (struct output){ .path = path };
 	if (is_there || errno == ENOENT)
-		o->place = follow(path);
-	if (o->place && is_there && !can_be_replaced(o->place, &there))
-		fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	else if (o->place)
-		fd = open_beside(o);
+		o->place = follow(path, is_there ? &there : NULL, &fd);
+	o->is_shared = fd >= 0;
+	if (o->place && fd < 0)
+		fd = is_there && !can_be_replaced(o->place, &there) ?
+			     open(path, O_WRONLY | O_TRUNC | O_CLOEXEC) :
+			     open_beside(o);
 	o->to = fd < 0 ? NULL : fdopen(fd, "w");
 	if (o->to)
 		return 0;

@@ -3,6 +3,7 @@
 #ifndef MERCURY_OUTPUT_H
 #define MERCURY_OUTPUT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -12,12 +13,14 @@ struct output {
 	FILE *to;
 	const char *path; /* as it was given, for what is said                                    */
 	char *place;      /* where its links lead                                                 */
-	char *beside;     /* the new file; NULL: what is there is no regular file, and is written */
+	char *beside;     /* the new file; NULL: what is there is written itself                  */
+	bool is_shared;   /* with the shell, that has opened it                                   */
 };
 
 /*
  * Open a new file beside `path`, as `path`.XXXXXX; but what is there and is no regular file, like a device
- * or a pipe, itself. 0, or 1 with `problem`.
+ * or a pipe, itself; and so what the shell has opened, if `path` is /dev/stdout or the like. 0, or 1 with
+ * `problem`.
  */
 int output_open(struct output *o, const char *path, struct mercury_problem *problem);
 

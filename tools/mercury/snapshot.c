@@ -212,19 +212,20 @@ static int parse(int argc, char **argv, struct wanted *w)
 /* --- Together ------------------------------------------------------------------------------------- */
 
 /* Past the page cache: or each page that is written would take a free one, whose old content is kept. */
-static void bypass_cache(int fd)
+static void bypass_cache(const struct output *o)
 {
+	int fd = fileno(o->to);
 	struct stat s;
 
-	/* Of a pipe the flag means something else. */
-	if (!fstat(fd, &s) && (S_ISREG(s.st_mode) || S_ISBLK(s.st_mode)))
+	/* Of a pipe the flag means something else; and what others write behind is not in whole pages. */
+	if (!o->is_shared && !fstat(fd, &s) && (S_ISREG(s.st_mode) || S_ISBLK(s.st_mode)))
 		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_DIRECT);
 }
 
 static int write_to(const struct output *o, const struct wanted *w,
 		    struct mercury_snapshot_report *report, struct mercury_problem *problem)
 {
-	bypass_cache(fileno(o->to));
+	bypass_cache(o);
 	return mercury_snapshot(&w->options, fileno(o->to), report, problem);
 }
 
