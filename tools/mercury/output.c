@@ -97,9 +97,10 @@ int output_open(struct output *o, const char *path, struct mercury_problem *prob
 	if (is_there || errno == ENOENT)
 		o->place = follow(path, is_there ? &there : NULL, &fd);
 	o->is_shared = fd >= 0;
+	/* O_CREAT: then the kernel gives no FIFO away that somebody else has put into /tmp (fs.protected_fifos). */
 	if (o->place && fd < 0)
 		fd = is_there && !can_be_replaced(o->place, &there) ?
-			     open(path, O_WRONLY | O_TRUNC | O_CLOEXEC) :
+			     open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) :
 			     open_beside(o);
 	o->to = fd < 0 ? NULL : fdopen(fd, "w");
 	if (o->to)
