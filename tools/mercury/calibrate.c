@@ -202,7 +202,8 @@ enum exit_status command_calibrate(const struct options *options, int argc, char
 	}
 	if (argc > 2)
 		return wrong_word("calibrate", argv[2]);
-	error = keep_mode(calibrate_to, argc == 2 ? argv[1] : NULL, &problem);
+	error = keep_mode(calibrate_to, argc == 2 && strcmp(argv[1], "-") ? argv[1] : NULL,
+			  &problem);
 	if (!error)
 		return EXIT_DONE;
 	print_problem(options, &problem);

@@ -211,7 +211,7 @@ enum exit_status command_metrics(const struct options *options, int argc, char *
 	for (i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--openmetrics"))
 			page.openmetrics = true;
-		else if (argv[i][0] == '-' || path)
+		else if ((argv[i][0] == '-' && argv[i][1]) || path)
 			return wrong_word("metrics", argv[i]);
 		else
 			path = argv[i];
@@ -220,7 +220,7 @@ enum exit_status command_metrics(const struct options *options, int argc, char *
 		print_problem(options, &problem);
 		return EXIT_FAILED;
 	}
-	if (path)
+	if (path && strcmp(path, "-"))
 		failed = print_to_file(&page, &status, path, &problem);
 	else
 		print(&page, &status);
