@@ -20,11 +20,15 @@ static void print_item(const struct mercury_item *item, void *unused)
 static void add_item(const struct mercury_item *item, void *array)
 {
 	struct json_object *object = json_object_new_object();
+	char hex[2 + 16 + 1];
 
+	snprintf(hex, sizeof(hex), "0x%016" PRIx64, item->value);
 	json_object_object_add(object, "cpu", json_object_new_int((int)item->cpu));
 	json_object_object_add(object, "of", json_object_new_string(kind(item)));
 	json_object_object_add(object, "name", json_object_new_string(item->name));
 	json_object_object_add(object, "value", json_object_new_uint64(item->value));
+	/* Not all that read JSON know integers above 2^53. */
+	json_object_object_add(object, "hex", json_object_new_string(hex));
 	json_object_array_add(array, object);
 }
 
