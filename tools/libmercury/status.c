@@ -96,10 +96,14 @@ static void snapshots_line(struct mercury_snapshot_history *h, const char *text)
 static bool cpu_line(struct mercury_status *s, const char *key, const char *value)
 {
 	struct mercury_cpu_status *c;
-	unsigned int cpu;
 	char kind[8] = "";
+	unsigned int cpu;
+	int end;
 
-	if (sscanf(key, "cpu%u", &cpu) != 1 && sscanf(key, "%7s cpu%u", kind, &cpu) != 2)
+	if (sscanf(key, "cpu%u%n", &cpu, &end) != 1 &&
+	    sscanf(key, "%7s cpu%u%n", kind, &cpu, &end) != 2)
+		return true;
+	if (key[end])
 		return true;
 	c = cpu_entry(s, cpu);
 	if (!c)
