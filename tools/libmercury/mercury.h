@@ -104,7 +104,8 @@ int mercury_set_virtual(bool is_virtual, struct mercury_problem *problem);
 
 /*
  * Wait until the machine is in that mode; without polling, the module tells. 0; -1 with `problem`: ENOENT
- * the module is not loaded, EINTR a signal came. The module cannot be unloaded meanwhile.
+ * the module is not loaded, ENODEV no backend to go virtual by, EINTR a signal came. The module cannot be
+ * unloaded meanwhile.
  */
 int mercury_wait(bool is_virtual, struct mercury_problem *problem);
 

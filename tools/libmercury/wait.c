@@ -23,8 +23,16 @@ static int is_in_mode(int fd, bool is_virtual)
 int mercury_wait(bool is_virtual, struct mercury_problem *problem)
 {
 	struct pollfd changed = { .events = POLLPRI };
+	struct mercury_status status;
 	int is, error;
 
+	if (mercury_status_read(&status, problem))
+		return -1;
+	mercury_status_free(&status);
+	if (is_virtual && status.state == MERCURY_STATE_UNABLE)
+		return mercury_problem(problem, ENODEV,
+				       "see mercury check for what this machine lacks",
+				       "nothing to wait for: %s", status.sentence);
 	changed.fd = files_open(PROC_MERCURY, false);
 	if (changed.fd < 0 && errno == ENOENT)
 		return mercury_problem_absent(problem);
