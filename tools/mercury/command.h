@@ -11,7 +11,7 @@
 
 enum exit_status {
 	EXIT_DONE,   /* what was asked for is so                                                */
-	EXIT_FAILED, /* it was refused, or failed; nothing has changed                          */
+	EXIT_FAILED, /* it was refused, or failed: nothing has changed; or its output is lost   */
 	EXIT_USAGE,  /* the command line is wrong                                               */
 	EXIT_UNABLE, /* this machine cannot, or the module is not loaded                        */
 };
