@@ -66,7 +66,13 @@ ok "a program builds with pkg-config" bash -c \
 	'gcc -o /packages/program /packages/program.c $(pkg-config --cflags --libs libmercury)'
 ok "and runs" /packages/program "$version"
 
+# As where systemd runs: what it is told.
+mkdir -p /run/systemd/system
+printf '#!/bin/sh\necho "$*" >> /packages/systemctl\n' > /usr/local/bin/systemctl
+chmod +x /usr/local/bin/systemctl
 ok "they upgrade" install "$next"
+is "systemd is told of the new unit" "$(sort -u /packages/systemctl)" "--system daemon-reload"
+rm /packages/systemctl
 is "DKMS has the new version only" "$(built)" "$(expected "$next" "${releases[0]}")"
 is "modinfo too" "$(field "${releases[0]}" version)" "$next"
 
@@ -86,6 +92,7 @@ is "a kernel that is not supported is left alone" "$?" 77
 rm -rf /lib/modules/5.10.0-1-amd64
 
 ok "they are removed" dpkg -r mercury mercury-dkms libmercury-dev libmercury0
+is "systemd is told that the unit is gone" "$(tail -n 1 /packages/systemctl)" "--system daemon-reload"
 is "no module is left" "$(find /lib/modules/ -name 'mercury*')" ""
 is "no source is left, and nothing in DKMS" "$(ls -d /usr/src/mercury* /var/lib/dkms/mercury 2> /dev/null)" ""
 ok "they are purged" dpkg -P mercury mercury-dkms libmercury-dev libmercury0
