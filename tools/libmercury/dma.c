@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "files.h"
 
@@ -19,13 +20,19 @@
 
 static bool is_bus_master(const char *device)
 {
-	char path[PATH_MAX], *config;
+	char path[PATH_MAX];
+	uint8_t command;
 	bool is;
+	int fd;
 
 	snprintf(path, sizeof(path), DEVICES "/%s/config", device);
-	config = files_read(path);
-	is = config && config[PCI_COMMAND] & PCI_COMMAND_MASTER;
-	free(config);
+	fd = files_open(path, false);
+	if (fd < 0)
+		return false;
+	/* One that is gone, or asleep, may have none of it. */
+	is = pread(fd, &command, sizeof(command), PCI_COMMAND) == sizeof(command) &&
+	     command & PCI_COMMAND_MASTER;
+	close(fd);
 	return is;
 }
 
@@ -107,5 +114,8 @@ char *dma_note(void)
 		free(entries);
 	else
 		fputs("PCI devices unknown\n", to);
-	return fclose(to) ? NULL : text;
+	if (!fclose(to))
+		return text;
+	free(text);
+	return NULL;
 }
