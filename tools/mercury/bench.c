@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "problem.h"
 
 #define ROUNDS_MAX 1000000
 
@@ -47,8 +48,8 @@ static int go(bool is_virtual, struct costs *costs, struct mercury_problem *prob
 	mercury_status_free(&s);
 	if (noted)
 		return 0;
-	return set_problem(problem, ENOMEM, "free some memory, or give fewer --rounds",
-			   "out of memory");
+	return mercury_problem(problem, ENOMEM, "free some memory, or give fewer --rounds",
+			       "out of memory");
 }
 
 /* --- The report ----------------------------------------------------------------------------------- */

@@ -47,10 +47,6 @@ enum exit_status command_check(const struct options *options, int argc, char **a
 /* "mercury: WHAT" and, if there is one, the next step; on stderr, or as JSON on options->to. */
 void print_problem(const struct options *options, const struct mercury_problem *problem);
 
-/* Fill in `problem`: the errno, the next step and the sentence; returns -1. */
-int set_problem(struct mercury_problem *problem, int number, const char *next, const char *format,
-		...) __attribute__((format(printf, 4, 5)));
-
 /* By errno, of a file that was to be written; returns 1, for it says nothing of this machine. */
 int file_problem(struct mercury_problem *problem, const char *path);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "problem.h"
 
 #define MAKEDUMPFILE "makedumpfile"
 
@@ -47,8 +48,8 @@ static int run(const char *const *words, bool quiet)
 
 static int no_makedumpfile(struct mercury_problem *problem)
 {
-	set_problem(problem, errno, "install the package makedumpfile",
-		    MAKEDUMPFILE " cannot be started: %s", strerror(errno));
+	mercury_problem(problem, errno, "install the package makedumpfile",
+			MAKEDUMPFILE " cannot be started: %s", strerror(errno));
 	return 1;
 }
 
@@ -75,11 +76,11 @@ int filter_image(const char *from, const char *to, bool kernel_only, bool compre
 	if (status < 0)
 		return no_makedumpfile(problem);
 	if (stopped)
-		return set_problem(problem, EINTR, "run it again", "interrupted");
+		return mercury_problem(problem, EINTR, "run it again", "interrupted");
 	if (!status)
 		return 0;
-	return set_problem(problem, EIO, "see what it says above, or take the image without it",
-			   MAKEDUMPFILE " ended %s %d",
-			   WIFSIGNALED(status) ? "by signal" : "with status",
-			   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	return mercury_problem(problem, EIO, "see what it says above, or take the image without it",
+			       MAKEDUMPFILE " ended %s %d",
+			       WIFSIGNALED(status) ? "by signal" : "with status",
+			       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }

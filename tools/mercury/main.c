@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "problem.h"
 
 const struct command commands[] = {
 	{ "status", "", "show the mode, the costs and the memory", false, command_status },
@@ -149,8 +150,8 @@ enum exit_status flushed(enum exit_status status)
 	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;
-	set_problem(&problem, errno, "free some space, or see why what reads it ended",
-		    "writing the output: %s", errno ? strerror(errno) : "some of it is lost");
+	mercury_problem(&problem, errno, "free some space, or see why what reads it ended",
+			"writing the output: %s", errno ? strerror(errno) : "some of it is lost");
 	print_problem(&as_text, &problem);
 	return status ? status : EXIT_FAILED;
 }

@@ -1,24 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What goes wrong in the command itself: the sentence and the next step. */
+/* What goes wrong with a file that is written: the sentence and the next step. */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "command.h"
-
-int set_problem(struct mercury_problem *problem, int number, const char *next, const char *format,
-		...)
-{
-	va_list arguments;
-
-	*problem = (struct mercury_problem){ .number = number };
-	snprintf(problem->next, sizeof(problem->next), "%s", next);
-	va_start(arguments, format);
-	vsnprintf(problem->what, sizeof(problem->what), format, arguments);
-	va_end(arguments);
-	return -1;
-}
+#include "problem.h"
 
 static const char *next_step(int number)
 {
@@ -40,6 +26,6 @@ int file_problem(struct mercury_problem *problem, const char *path)
 {
 	int number = errno;
 
-	set_problem(problem, number, next_step(number), "%s: %s", path, strerror(number));
+	mercury_problem(problem, number, next_step(number), "%s: %s", path, strerror(number));
 	return 1;
 }

@@ -15,6 +15,7 @@
 #include "command.h"
 #include "filter.h"
 #include "output.h"
+#include "problem.h"
 
 /* Memory is nobody else's business. */
 #define MODE 0600
@@ -247,8 +248,8 @@ static int filter_to(const struct output *o, const struct wanted *w,
 	int result;
 
 	if (!o->beside) {
-		set_problem(problem, EINVAL, "give another FILE",
-			    "%s: --kernel-only and --compress need a regular file", w->path);
+		mercury_problem(problem, EINVAL, "give another FILE",
+				"%s: --kernel-only and --compress need a regular file", w->path);
 		return 1;
 	}
 	if (output_open(&whole, w->path, problem))
