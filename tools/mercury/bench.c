@@ -2,12 +2,12 @@
 /* mercury bench: what a switch costs on this machine, over many of them. */
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
+#include "json.h"
 #include "problem.h"
 
 #define ROUNDS_MAX 1000000
@@ -81,7 +81,7 @@ static struct json_object *json_of(const struct costs *c)
 	struct json_object *object = json_object_new_object();
 	size_t i;
 
-	json_object_object_add(object, "samples", json_object_new_uint64(c->n));
+	add_number(object, "samples", c->n);
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		json_object_object_add(object, parts[i].key,
 				       json_object_new_uint64(part(c, parts[i].percent)));

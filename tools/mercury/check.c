@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mercury check. */
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "command.h"
+#include "json.h"
 
 static const char *const verdicts[] = { "ok", "unknown", "no" };
 
@@ -35,11 +35,10 @@ static void add_finding(const struct mercury_finding *finding, void *data)
 	struct listing *listing = data;
 
 	listing->by_ring1 |= is_ring1(finding);
-	json_object_object_add(object, "name", json_object_new_string(finding->name));
-	json_object_object_add(object, "verdict",
-			       json_object_new_string(verdicts[finding->verdict]));
-	json_object_object_add(object, "what", json_object_new_string(finding->sentence));
-	json_object_object_add(object, "next", json_object_new_string(finding->next));
+	add_text(object, "name", finding->name);
+	add_text(object, "verdict", verdicts[finding->verdict]);
+	add_text(object, "what", finding->sentence);
+	add_text(object, "next", finding->next);
 	json_object_array_add(listing->array, object);
 }
 
@@ -49,7 +48,7 @@ static int check_as_json(void)
 	struct listing listing = { .array = json_object_new_array() };
 	int verdict = mercury_check(add_finding, &listing);
 
-	json_object_object_add(object, "verdict", json_object_new_string(verdicts[verdict]));
+	add_text(object, "verdict", verdicts[verdict]);
 	json_object_object_add(object, "backend",
 			       verdict == MERCURY_BAD ?
 				       NULL :

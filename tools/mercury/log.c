@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mercury log. */
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "json.h"
 
 /* Errors red, warnings yellow; only where somebody looks, and lets us. */
 static const char *colour(unsigned int level)
@@ -45,8 +45,8 @@ static void print_json(const struct mercury_log_line *line, void *unused)
 
 	(void)unused;
 	json_object_object_add(object, "level", json_object_new_int((int)line->level));
-	json_object_object_add(object, "microseconds", json_object_new_uint64(line->microseconds));
-	json_object_object_add(object, "text", json_object_new_string(line->text));
+	add_number(object, "microseconds", line->microseconds);
+	add_text(object, "text", line->text);
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
 	json_object_put(object);
 	written();

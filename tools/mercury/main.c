@@ -2,12 +2,12 @@
 /* The mercury command: finds the subcommand and takes the options out. */
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "json.h"
 #include "problem.h"
 
 const struct command commands[] = {
@@ -92,9 +92,9 @@ void print_problem(const struct options *options, const struct mercury_problem *
 		return;
 	}
 	object = json_object_new_object();
-	json_object_object_add(object, "error", json_object_new_string(problem->what));
+	add_text(object, "error", problem->what);
 	json_object_object_add(object, "errno", json_object_new_int(problem->number));
-	json_object_object_add(object, "next", json_object_new_string(problem->next));
+	add_text(object, "next", problem->next);
 	fprintf(options->to, "%s\n",
 		json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
 	json_object_put(object);

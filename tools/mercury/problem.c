@@ -26,6 +26,6 @@ int file_problem(struct mercury_problem *problem, const char *path)
 {
 	int number = errno;
 
-	mercury_problem(problem, number, next_step(number), "%s: %s", path, strerror(number));
+	mercury_problem(problem, number, next_step(number), "%.300s: %s", path, strerror(number));
 	return 1;
 }

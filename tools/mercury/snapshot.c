@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 #include "command.h"
 #include "filter.h"
+#include "json.h"
 #include "output.h"
 #include "problem.h"
 
@@ -53,11 +53,6 @@ static void print_text(const struct mercury_snapshot_report *r)
 static void add_double(struct json_object *object, const char *key, double value)
 {
 	json_object_object_add(object, key, json_object_new_double(value));
-}
-
-static void add_number(struct json_object *object, const char *key, uint64_t value)
-{
-	json_object_object_add(object, key, json_object_new_uint64(value));
 }
 
 static void print_json(const struct mercury_snapshot_report *r, FILE *to)
@@ -249,7 +244,8 @@ static int filter_to(const struct output *o, const struct wanted *w,
 
 	if (!o->beside) {
 		mercury_problem(problem, EINVAL, "give another FILE",
-				"%s: --kernel-only and --compress need a regular file", w->path);
+				"%.300s: --kernel-only and --compress need a regular file",
+				w->path);
 		return 1;
 	}
 	if (output_open(&whole, w->path, problem))
@@ -292,6 +288,8 @@ static enum exit_status run(const struct options *options, struct wanted *w)
 	w->options.data = isatty(STDERR_FILENO) ? &percent : NULL;
 	result = write_image(w, &report, &problem);
 	if (result) {
+		if (w->options.data && *(uint64_t *)w->options.data % 100)
+			fputc('\n', stderr);
 		print_problem(options, &problem);
 		return result > 0 ? EXIT_FAILED : exit_for(&problem);
 	}

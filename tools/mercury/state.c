@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mercury state. */
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 
 #include "command.h"
+#include "json.h"
 
 static const char *kind(const struct mercury_item *item)
 {
@@ -24,11 +24,11 @@ static void add_item(const struct mercury_item *item, void *array)
 
 	snprintf(hex, sizeof(hex), "0x%016" PRIx64, item->value);
 	json_object_object_add(object, "cpu", json_object_new_int((int)item->cpu));
-	json_object_object_add(object, "of", json_object_new_string(kind(item)));
-	json_object_object_add(object, "name", json_object_new_string(item->name));
-	json_object_object_add(object, "value", json_object_new_uint64(item->value));
+	add_text(object, "of", kind(item));
+	add_text(object, "name", item->name);
+	add_number(object, "value", item->value);
 	/* Not all that read JSON know integers above 2^53. */
-	json_object_object_add(object, "hex", json_object_new_string(hex));
+	add_text(object, "hex", hex);
 	json_object_array_add(array, object);
 }
 
@@ -42,7 +42,7 @@ static int read_all(const struct options *options, struct json_object *object,
 	json_object_object_add(object, "items", array);
 	if (mercury_status_read(&status, problem))
 		return -1;
-	json_object_object_add(object, "check", json_object_new_string(status.state_check));
+	add_text(object, "check", status.state_check);
 	if (!options->json && *status.state_check)
 		printf("check     %s\n\n", status.state_check);
 	mercury_status_free(&status);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mercury status. */
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "command.h"
+#include "json.h"
 
 static const char *state_name(enum mercury_state state)
 {
@@ -57,16 +57,6 @@ static void print_text(const struct mercury_status *s)
 		       c->cpu, c->is_virtual ? "virtual" : "native", c->enter_last, c->enter_max,
 		       c->leave_last, c->leave_max, c->exits);
 	}
-}
-
-static void add_number(struct json_object *object, const char *key, uint64_t value)
-{
-	json_object_object_add(object, key, json_object_new_uint64(value));
-}
-
-static void add_text(struct json_object *object, const char *key, const char *value)
-{
-	json_object_object_add(object, key, json_object_new_string(value));
 }
 
 static struct json_object *json_of_cpu(const struct mercury_cpu_status *c)

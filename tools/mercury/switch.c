@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mercury virtual, mercury native, mercury wait. */
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "command.h"
+#include "json.h"
 #include "problem.h"
 
 static void print_mode_as_json(const char *mode)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "mode", json_object_new_string(mode));
+	add_text(object, "mode", mode);
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
 	json_object_put(object);
 }
