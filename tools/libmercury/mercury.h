@@ -175,7 +175,8 @@ struct mercury_range {
 };
 
 struct mercury_snapshot_options {
-	const struct mercury_range *only; /* of RAM only what lies in these; NULL: all of it      */
+	/* Of RAM only what lies in these, which may overlap; NULL: all of it. */
+	const struct mercury_range *only;
 	size_t nr_only;
 	uint64_t pool_bytes; /* for old contents; 0: the module decides                           */
 	bool stall;          /* the pool full: writers wait for the reader; else it is over       */
@@ -201,12 +202,14 @@ struct mercury_snapshot_report {
 
 /*
  * Write the memory of the running machine, as it is at one instant during the call, to `fd` as an ELF
- * core file. The machine is virtual meanwhile, and afterwards what it was before. -1 with `problem`: as
- * mercury_set_virtual(), EPERM also under lockdown's confidentiality; EBUSY another snapshot is being taken;
- * EOPNOTSUPP no EPT, as in ring 1; EINVAL no RAM lies in the ranges, or a CPU went native before the instant;
- * E2BIG there are too many ranges; EAGAIN the CPUs could not be stopped in time; ENOSPC the pool, or the disk,
- * is full; EIO the VMM failed meanwhile; ECANCELED progress() said so, or the mode changed; or what write()
- * gave, as EPIPE. Either way the system goes on unharmed and nothing stays protected.
+ * core file. The machine is virtual meanwhile, and afterwards what it was before, or `what` says that it is
+ * not. -1 with `problem`: as mercury_set_virtual(), EPERM also under lockdown's confidentiality; EBUSY another
+ * snapshot is being taken; EOPNOTSUPP no EPT, as in ring 1; EINVAL no RAM lies in the ranges, one of them is
+ * empty, or a CPU went native before the instant; E2BIG there are too many ranges; EAGAIN the CPUs could not
+ * be stopped in time; ENOSPC the pool, or the disk, is full; EIO the VMM failed meanwhile; ECANCELED
+ * progress() said so, or the mode changed; or what write() gave, as EPIPE: a caller whose `fd` may be a pipe
+ * ignores SIGPIPE, or blocks it, for a process that ends here leaves the machine virtual. Either way the
+ * system goes on unharmed and nothing stays protected.
  */
 int mercury_snapshot(const struct mercury_snapshot_options *options, int fd,
 		     struct mercury_snapshot_report *report, struct mercury_problem *problem);

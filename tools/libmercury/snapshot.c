@@ -335,7 +335,7 @@ static void hull(const struct mercury_snapshot_options *options,
 {
 	size_t i;
 
-	for (i = 0; i < options->nr_only; i++) {
+	for (i = 0; options->only && i < options->nr_only; i++) {
 		struct mercury_range pages = whole_pages(&options->only[i]);
 
 		if (!i || pages.start < start->from)
@@ -343,6 +343,20 @@ static void hull(const struct mercury_snapshot_options *options,
 		if (pages.end > start->to)
 			start->to = pages.end;
 	}
+}
+
+/* Before anything is done for it. */
+static int look_at_ranges(const struct mercury_snapshot_options *options,
+			  struct mercury_problem *problem)
+{
+	size_t i;
+
+	for (i = 0; options->only && i < options->nr_only; i++)
+		if (options->only[i].start >= options->only[i].end)
+			return mercury_problem(problem, EINVAL, "give START below END",
+					       "the range %#" PRIx64 "-%#" PRIx64 " is empty",
+					       options->only[i].start, options->only[i].end);
+	return 0;
 }
 
 static int begin(struct snapshot *s)
@@ -399,7 +413,7 @@ int mercury_snapshot(const struct mercury_snapshot_options *options, int fd,
 	int result;
 
 	*report = (struct mercury_snapshot_report){ .bytes = 0 };
-	if (mercury_status_read(&status, problem))
+	if (look_at_ranges(options, problem) || mercury_status_read(&status, problem))
 		return -1;
 	report->went_virtual = status.state != MERCURY_STATE_VIRTUAL;
 	mercury_status_free(&status);
