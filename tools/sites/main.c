@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* mercury-sites: the table of a kernel's sites, from its image. */
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <zlib.h>
 
+#include "output.h"
 #include "sites.h"
 
 void fail(const char *next, const char *format, ...)
@@ -22,36 +21,24 @@ void fail(const char *next, const char *format, ...)
 	exit(1);
 }
 
-static bool write_to(const char *name, const struct kernel *kernel,
-		     const struct mercury_site *sites, size_t count)
+static void write_table(const char *name, const struct kernel *kernel,
+			const struct mercury_site *sites, size_t count)
 {
 	struct mercury_sites header = { .magic = MERCURY_SITES_MAGIC, .count = (uint32_t)count };
 	size_t checked = sizeof(header) - offsetof(struct mercury_sites, build_id);
-	FILE *file = fopen(name, "wb");
+	struct mercury_problem problem;
+	struct output o;
 
 	memcpy(header.build_id, kernel->build_id, sizeof(header.build_id));
 	header.crc = (uint32_t)crc32_z(0, header.build_id, checked);
 	header.crc = (uint32_t)crc32_z(header.crc, (const void *)sites, count * sizeof(*sites));
-	return file && fwrite(&header, sizeof(header), 1, file) == 1 &&
-	       fwrite(sites, sizeof(*sites), count, file) == count && !fclose(file);
-}
-
-/* A file is there whole, or as it was before; anything else is written to. */
-static void write_table(const char *name, const struct kernel *kernel,
-			const struct mercury_site *sites, size_t count)
-{
-	struct stat there;
-	bool is_file = stat(name, &there) || S_ISREG(there.st_mode);
-	char whole[PATH_MAX];
-	int error;
-
-	snprintf(whole, sizeof(whole), "%s%s", name, is_file ? ".new" : "");
-	if (write_to(whole, kernel, sites, count) && (!is_file || !rename(whole, name)))
-		return;
-	error = errno;
-	if (is_file)
-		remove(whole);
-	fail("write the table somewhere else", "%s: %s", name, strerror(error));
+	if (!output_open(&o, name, &problem)) {
+		fwrite(&header, sizeof(header), 1, o.to);
+		fwrite(sites, sizeof(*sites), count, o.to);
+		if (!output_close(&o, 0644, 0, &problem))
+			return;
+	}
+	fail(problem.next, "%s", problem.what);
 }
 
 static void list(const struct kernel *kernel, const struct mercury_site *sites, size_t count)
