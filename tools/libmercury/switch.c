@@ -16,7 +16,6 @@ static const struct {
 	{ ETIMEDOUT, "try again; dmesg tells if that CPU is locked up" },
 	{ EIO, "see mercury log for the VMM's own words, and mercury status" },
 	{ ENOMEM, "unload the module, load it again" },
-	{ EAGAIN, "try again" },
 	{ EINTR, "run it again" },
 	{ EPERM, "run it as root" },
 	{ EACCES, "run it as root" },
