@@ -410,13 +410,20 @@ int mercury_snapshot(const struct mercury_snapshot_options *options, int fd,
 {
 	struct snapshot s = { .device = -1, .options = options, .problem = problem };
 	struct mercury_status status;
+	bool has_ept;
 	int result;
 
 	*report = (struct mercury_snapshot_report){ .bytes = 0 };
 	if (look_at_ranges(options, problem) || mercury_status_read(&status, problem))
 		return -1;
 	report->went_virtual = status.state != MERCURY_STATE_VIRTUAL;
+	has_ept = strcmp(status.backend, "ring1");
 	mercury_status_free(&status);
+	/* Known before the machine goes virtual for it; what ept=off means the module says then. */
+	if (!has_ept) {
+		errno = EOPNOTSUPP;
+		return failed(&s, MERCURY_SNAPSHOT_DEVICE);
+	}
 	if (report->went_virtual && mercury_set_virtual(true, problem))
 		return -1;
 	result = take(&s, fd, report);
