@@ -75,6 +75,12 @@ void open_kernel(struct kernel *kernel, const struct bytes *image)
 	if (!find_build_id(&notes, kernel->build_id))
 		fail("build it with build IDs; ring 1 traps until then",
 		     "the kernel has no build ID, by which a table could be told to be its own");
+	kernel->elf = elf;
+}
+
+void close_kernel(struct kernel *kernel)
+{
+	elf_end(kernel->elf);
 }
 
 const uint8_t *section_at(const struct section *section, uint64_t address, size_t n)

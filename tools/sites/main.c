@@ -83,6 +83,7 @@ static int run(int argc, char **argv)
 	else
 		list(&kernel, sites, count);
 	free(sites);
+	close_kernel(&kernel);
 	free(image.data);
 	return 0;
 }

@@ -36,11 +36,13 @@ struct section {
 };
 
 struct kernel {
+	struct Elf *elf; /* libelf's                                                            */
 	struct section text, alternatives, replacements;
 	uint8_t build_id[MERCURY_SITES_BUILD_ID];
 };
 
 void open_kernel(struct kernel *kernel, const struct bytes *image);
+void close_kernel(struct kernel *kernel);
 
 /* `n` bytes of the section at `address`; NULL: not all of them are in it. */
 const uint8_t *section_at(const struct section *section, uint64_t address, size_t n);
