@@ -30,6 +30,7 @@ struct snapshot {
 	struct mercury_snapshot_range *all; /* RAM, as the module tells                           */
 	uint32_t nr_all;
 	struct vmcore_range *ranges; /* what of it is wanted                                      */
+	size_t next;                 /* that is to be read                                        */
 	struct vmcore_cpu *cpus;
 	void *vmcoreinfo;
 	char *dma;
@@ -99,11 +100,24 @@ static int out_of_memory(struct snapshot *s)
 	return mercury_problem(s->problem, ENOMEM, "free some memory", "out of memory");
 }
 
+/*
+ * Between two ranges lies what is not wanted: the module gives up what is read page behind page, and would wait for
+ * these. One that is older does not know of it, and gives up nothing more.
+ */
+static void skip_gap(struct snapshot *s, uint64_t address)
+{
+	if (s->next == s->core.nr_ranges || address != s->ranges[s->next].start)
+		return;
+	ioctl(s->device, MERCURY_SNAPSHOT_GIVE_UP, &address);
+	s->next++;
+}
+
 static int read_memory(void *data, void *buffer, size_t size, uint64_t address)
 {
 	struct snapshot *s = data;
 	char *to = buffer;
 
+	skip_gap(s, address);
 	while (size) {
 		ssize_t n = pread(s->device, to, size, (off_t)address);
 

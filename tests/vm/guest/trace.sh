@@ -39,6 +39,13 @@ pivot device 1 > /dev/null
 is "a snapshot begins" "$(hits mercury_snapshot_begin "cpus=$CPUS .*error=0")" 1
 is "and ends" "$(hits mercury_snapshot_end faults=[1-9])" 1
 
+echo "id == 16" > $TRACING/events/raw_syscalls/sys_enter/filter
+echo 1 > $TRACING/events/raw_syscalls/sys_enter/enable
+succeeds "a snapshot of two pages that lie apart" \
+	mercury snapshot --range 0x1000000-0x1001000 --range 0x1400000-0x1401000 "$WORK/core"
+is "gives up what lies between" "$(hits sys_enter 40086d54)" 2
+echo 0 > $TRACING/events/raw_syscalls/sys_enter/enable
+
 succeeds "to native" set_mode native
 is "Linux is told that it is over" "$(hits pt on=0)" "$CPUS"
 is "each CPU says that" "$(hits mercury_cpu mode=native)" "$CPUS"
