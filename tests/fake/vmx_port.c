@@ -53,8 +53,11 @@ bool insn_vmxoff_safe(void)
 {
 	bool ok = fake.cpu.mode == FAKE_ROOT;
 
-	if (ok)
+	if (ok) {
+		if (fake.cpu.current_vmcs != FAKE_NO_VMCS)
+			fail_msg("VMXOFF leaves a VMCS active");
 		fake.cpu.mode = FAKE_OFF;
+	}
 	fake_log(OP_VMXOFF, 0, 0, ok);
 	return ok;
 }
