@@ -368,8 +368,9 @@ static int look_at_ranges(const struct mercury_snapshot_options *options,
 	for (i = 0; options->only && i < options->nr_only; i++)
 		if (options->only[i].start >= options->only[i].end)
 			return mercury_problem(problem, EINVAL, "give START below END",
-					       "the range %#" PRIx64 "-%#" PRIx64 " is empty",
-					       options->only[i].start, options->only[i].end);
+					       "the range %#llx-%#llx is empty",
+					       (unsigned long long)options->only[i].start,
+					       (unsigned long long)options->only[i].end);
 	return 0;
 }
 
