@@ -121,7 +121,7 @@ struct machine_state {
 struct state_cpu {
 	struct machine_state before, after, at_load, shown;
 	u64 checks, differences, told;
-	const char *first; /* its name */
+	const char *when, *first; /* of the differences: on which way, and its name */
 	char text[160];
 };
 static struct state_cpu __percpu *state_cpus;
@@ -229,6 +229,7 @@ static void compare(struct state_cpu *s, const struct machine_state *a,
 			continue;
 		if (s->differences++)
 			continue;
+		s->when = when;
 		s->first = items[i].name;
 		scnprintf(s->text, sizeof(s->text), "%s: %s %llx, then %llx", when, items[i].name,
 			  a->value[i], b->value[i]);
@@ -293,8 +294,8 @@ void mercury_state_stop(void)
 static void tell_differences(unsigned int cpu, struct state_cpu *s)
 {
 	/* Values are addresses of the kernel's, and the log may be anybody's to read. */
-	pr_err("CPU %u: state check: %llu differences, first: %s; switch to native and report it with /proc/mercury\n",
-	       cpu, s->differences, s->first);
+	pr_err("CPU %u: state check: %llu differences, first: %s: %s; switch to native and report it with /proc/mercury\n",
+	       cpu, s->differences, s->when, s->first);
 	s->told = s->differences;
 }
 
